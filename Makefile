@@ -1,0 +1,78 @@
+# evently: an event-management system inside PostgreSQL.
+#
+# "make help" lists what can be made. all, install, installcheck and clean are
+# PGXS's; PG_CONFIG chooses the PostgreSQL to build for.
+
+EXTENSION = evently
+EXTVERSION = $(shell sed -n "s/^default_version *= *'\(.*\)'/\1/p" evently.control)
+
+# The install script is these modules, in this order.
+SQL_MODULES = \
+	sql/00_preamble.sql \
+	sql/10_ids_and_domains.sql \
+	sql/20_catalogue.sql \
+	sql/30_inventory.sql \
+	sql/40_orders.sql \
+	sql/50_tickets_and_outbox.sql \
+	sql/60_guards.sql \
+	sql/70_catalogue_functions.sql \
+	sql/71_order_functions.sql \
+	sql/72_job_functions.sql \
+	sql/80_views.sql \
+	sql/85_verify.sql \
+	sql/90_dump_and_privileges.sql
+
+MODULE_big = evently
+OBJS = $(patsubst %.c,%.o,$(sort $(wildcard src/*.c)))
+DATA_built = sql/evently--$(EXTVERSION).sql
+
+# test/: sql (pg_regress), specs (isolation), pgtap (pg_prove), t (TAP: prove).
+# What the first two must print is in expected/.
+REGRESS = $(patsubst test/sql/%.sql,%,$(sort $(wildcard test/sql/*.sql)))
+REGRESS_OPTS = --inputdir=test
+ISOLATION = $(patsubst test/specs/%.spec,%,$(sort $(wildcard test/specs/*.spec)))
+ISOLATION_OPTS = --inputdir=test --outputdir=. \
+	--load-extension=postgis --load-extension=btree_gist \
+	--load-extension=pg_trgm --load-extension=evently
+TAP_TESTS = 1
+PROVE_TESTS = test/t/*.pl
+PROVE_FLAGS = -I test/perl
+
+# What needs no PGXS must work before PostgreSQL's headers are installed; and
+# PGXS has a target "check" of its own, which only refuses.
+OWN_GOALS = help check demo demo-stop
+ifeq ($(filter $(OWN_GOALS),$(MAKECMDGOALS)),)
+PG_CONFIG ?= pg_config
+PGXS := $(shell $(PG_CONFIG) --pgxs)
+ifeq ($(PGXS),)
+$(error $(PG_CONFIG) not found: install PostgreSQL's server headers, or name PG_CONFIG)
+endif
+include $(PGXS)
+
+sql/evently--$(EXTVERSION).sql: $(SQL_MODULES) evently.control
+	cat $(SQL_MODULES) >$@
+
+$(OBJS): $(wildcard src/*.h)
+
+else
+.PHONY: $(OWN_GOALS)
+
+help:
+	@echo 'make check       install what is missing, build, run every test on a private server'
+	@echo 'make demo        install what is missing, build, sell a season on a private server;'
+	@echo '                 FIXTURES=file.csv takes a real fixture list'
+	@echo 'make demo-stop   end the demo and remove its server'
+	@echo 'make             build                          (needs PostgreSQL'"'"'s server headers)'
+	@echo 'make install     install into the PostgreSQL that PG_CONFIG names'
+	@echo 'make installcheck   run the tests against your own running server'
+	@echo 'make clean       remove what was built'
+
+check:
+	scripts/check
+
+demo:
+	scripts/demo start $(FIXTURES)
+
+demo-stop:
+	scripts/demo stop
+endif

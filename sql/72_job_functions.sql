@@ -1,0 +1,39 @@
+/*
+ * Maintenance (src/orders.c, jobs.c).
+ */
+CREATE FUNCTION evently.release_expired_orders(batch_size integer DEFAULT 1000) RETURNS integer
+	LANGUAGE C VOLATILE SECURITY DEFINER
+	SET search_path = pg_catalog, pg_temp SET enable_seqscan = off
+	AS 'MODULE_PATHNAME', 'ev_release_expired_orders';
+COMMENT ON FUNCTION evently.release_expired_orders IS
+'End holds that have lapsed and put their tickets back on sale; several callers share the work.
+batch_size: at most so many orders, 1 to 100,000. Result: the number ended. Errors: 22023 bad argument.';
+
+CREATE FUNCTION evently.refresh_sold_out_labels(batch_size integer DEFAULT 1000) RETURNS integer
+	LANGUAGE C VOLATILE SECURITY DEFINER
+	SET search_path = pg_catalog, pg_temp SET enable_seqscan = off
+	AS 'MODULE_PATHNAME', 'ev_refresh_sold_out_labels';
+COMMENT ON FUNCTION evently.refresh_sold_out_labels IS
+'Set SOLD_OUT and ON_SALE right where sales raced.
+batch_size: examines at most so many notes of emptied shards, 1 to 100,000. Result: the number of notes examined. Errors: 22023 bad argument.';
+
+/* It commits, so it can neither be a definer nor have a SET clause. */
+CREATE PROCEDURE evently.run_jobs()
+	LANGUAGE C AS 'MODULE_PATHNAME', 'ev_run_jobs';
+COMMENT ON PROCEDURE evently.run_jobs IS
+'All maintenance once: lapsed holds, sold-out labels. Commits after each batch of evently.job_batch_size; a job that fails is reported as a warning and does not stop the next.';
+
+CREATE FUNCTION evently.schedule_jobs() RETURNS bigint
+	LANGUAGE C VOLATILE SECURITY DEFINER
+	SET search_path = pg_catalog, pg_temp
+	AS 'MODULE_PATHNAME', 'ev_schedule_jobs';
+COMMENT ON FUNCTION evently.schedule_jobs IS
+'Have pg_cron run CALL evently.run_jobs() every minute in this database.
+Result: pg_cron''s job id. Errors: 55000 pg_cron is not in this database (HINT: the SQL to run where it is).';
+
+CREATE FUNCTION evently.unschedule_jobs() RETURNS boolean
+	LANGUAGE C VOLATILE SECURITY DEFINER
+	SET search_path = pg_catalog, pg_temp
+	AS 'MODULE_PATHNAME', 'ev_unschedule_jobs';
+COMMENT ON FUNCTION evently.unschedule_jobs IS
+'Undo schedule_jobs(). Result: whether there was a job. Errors: 55000 pg_cron is not in this database.';

@@ -1,0 +1,54 @@
+/*
+ * Views for people and reports. One query reads one snapshot, and every call
+ * changes stock and records together, so sold can be told from the rest.
+ */
+CREATE VIEW evently.tier_inventory AS
+SELECT t.tier_id, t.event_id, t.name,
+	t.total_quantity,
+	s.available AS available_quantity,
+	h.held AS held_quantity,
+	t.total_quantity - t.held_back - s.available - h.held AS sold_quantity,
+	0::bigint AS offered,
+	0::bigint AS gathering,
+	t.held_back
+FROM evently.ticket_tiers t
+CROSS JOIN LATERAL (
+	SELECT coalesce(sum(i.available), 0) AS available
+	FROM evently.inventory_shards i WHERE i.tier_id = t.tier_id) s
+LEFT JOIN LATERAL (
+	SELECT coalesce(sum(i.quantity), 0) AS held
+	FROM evently.orders o
+	JOIN evently.order_items i ON i.order_id = o.order_id
+	WHERE o.event_id = t.event_id AND o.status = 'PENDING' AND i.tier_id = t.tier_id) h ON true;
+COMMENT ON VIEW evently.tier_inventory IS 'Stock of each tier: total = available + held + sold + offered + gathering + held back';
+COMMENT ON COLUMN evently.tier_inventory.tier_id IS 'Id of the tier';
+COMMENT ON COLUMN evently.tier_inventory.event_id IS 'Event of the tier';
+COMMENT ON COLUMN evently.tier_inventory.name IS 'Name of the tier';
+COMMENT ON COLUMN evently.tier_inventory.total_quantity IS 'Tickets in all';
+COMMENT ON COLUMN evently.tier_inventory.available_quantity IS 'Free for sale';
+COMMENT ON COLUMN evently.tier_inventory.held_quantity IS 'Held by unpaid orders, lapsed ones included until they are swept';
+COMMENT ON COLUMN evently.tier_inventory.sold_quantity IS 'Sold or given away, and not returned';
+COMMENT ON COLUMN evently.tier_inventory.offered IS 'Offered to the waitlist: 0, this version has none';
+COMMENT ON COLUMN evently.tier_inventory.gathering IS 'Gathering for a group on the waitlist: 0, this version has none';
+COMMENT ON COLUMN evently.tier_inventory.held_back IS 'Kept from public sale';
+
+CREATE VIEW evently.refunds_due AS
+SELECT r.refund_id, r.order_id, o.event_id, e.title AS event_title, o.buyer_id,
+	r.payment_id, r.amount, r.currency, r.reason, r.status, r.created_at, r.settled_at
+FROM evently.refunds r
+JOIN evently.orders o ON o.order_id = r.order_id
+JOIN evently.events e ON e.event_id = o.event_id
+WHERE r.status <> 'DONE';
+COMMENT ON VIEW evently.refunds_due IS 'Refunds still to be made, failed attempts included';
+COMMENT ON COLUMN evently.refunds_due.refund_id IS 'Id of the refund, for settle_refund';
+COMMENT ON COLUMN evently.refunds_due.order_id IS 'Order that the money came from';
+COMMENT ON COLUMN evently.refunds_due.event_id IS 'Event of the order';
+COMMENT ON COLUMN evently.refunds_due.event_title IS 'Title of the event';
+COMMENT ON COLUMN evently.refunds_due.buyer_id IS 'Who gets the money';
+COMMENT ON COLUMN evently.refunds_due.payment_id IS 'Payment to be returned, in whole or in part';
+COMMENT ON COLUMN evently.refunds_due.amount IS 'Amount to return';
+COMMENT ON COLUMN evently.refunds_due.currency IS 'Currency of the amount';
+COMMENT ON COLUMN evently.refunds_due.reason IS 'Why it is due';
+COMMENT ON COLUMN evently.refunds_due.status IS 'DUE or FAILED';
+COMMENT ON COLUMN evently.refunds_due.created_at IS 'When it became due';
+COMMENT ON COLUMN evently.refunds_due.settled_at IS 'When the failed attempt was reported';

@@ -1,0 +1,10 @@
+/*
+ * What pg_dump carries: every table and every sequence. Then: nothing for PUBLIC.
+ */
+SELECT pg_extension_config_dump(c.oid, '')
+FROM pg_class c
+WHERE c.relnamespace = 'evently'::regnamespace AND c.relkind IN ('r', 'S');
+
+REVOKE ALL ON ALL TABLES IN SCHEMA evently FROM PUBLIC;
+REVOKE ALL ON ALL SEQUENCES IN SCHEMA evently FROM PUBLIC;
+REVOKE ALL ON ALL ROUTINES IN SCHEMA evently FROM PUBLIC;

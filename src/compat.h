@@ -1,0 +1,24 @@
+/*-------------------------------------------------------------------------
+ *
+ * compat.h
+ *	  What differs between the supported versions of PostgreSQL.
+ *
+ *-------------------------------------------------------------------------
+ */
+#ifndef EVENTLY_COMPAT_H
+#define EVENTLY_COMPAT_H
+
+#include "storage/proc.h"
+
+#if PG_VERSION_NUM < 150000
+#error "evently needs PostgreSQL 15 or later"
+#endif
+
+/* A small number that no other live backend has. */
+#if PG_VERSION_NUM >= 170000
+#define EV_BACKEND_SLOT ((int) MyProcNumber)
+#else
+#define EV_BACKEND_SLOT (MyProc->pgprocno)
+#endif
+
+#endif							/* EVENTLY_COMPAT_H */

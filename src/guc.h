@@ -1,0 +1,17 @@
+/*-------------------------------------------------------------------------
+ *
+ * guc.h
+ *	  evently's settings.
+ *
+ *-------------------------------------------------------------------------
+ */
+#ifndef EVENTLY_GUC_H
+#define EVENTLY_GUC_H
+
+extern int	ev_order_ttl;		/* seconds */
+extern int	ev_job_batch_size;
+extern int	ev_batch_max_requests;
+
+extern void ev_define_settings(void);
+
+#endif							/* EVENTLY_GUC_H */

@@ -1,0 +1,95 @@
+/*-------------------------------------------------------------------------
+ *
+ * locks.c
+ *	  evently's own locks, held to the end of the transaction.
+ *
+ * They are entries of PostgreSQL's lock table, of the user lock method like
+ * advisory locks, but with a fourth tag field that no SQL function can make:
+ * pg_advisory_lock() uses 1 and 2 there. So no key of an application meets
+ * them, deadlocks are seen by the server, and pg_locks shows them (locktype
+ * advisory, objsubid 17750 for events and 17751 for shards).
+ *
+ * Unlike a row lock, such a lock can be tried without waiting and given back
+ * before the end of the transaction, and it writes nothing.
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "locks.h"
+
+#include "miscadmin.h"
+#include "storage/lock.h"
+
+#define EVENT_LOCK	17750
+#define SHARD_LOCK	17751
+
+static void
+event_tag(LOCKTAG *tag, int64 event_id)
+{
+	SET_LOCKTAG_ADVISORY(*tag, MyDatabaseId,
+						 (uint32) (event_id >> 32), (uint32) event_id, EVENT_LOCK);
+}
+
+/* Ids stay below 2^53, so a tier's upper half leaves room for the shard. */
+static void
+shard_tag(LOCKTAG *tag, int64 tier_id, int shard)
+{
+	SET_LOCKTAG_ADVISORY(*tag, MyDatabaseId,
+						 (uint32) shard << 24 | (uint32) (tier_id >> 32),
+						 (uint32) tier_id, SHARD_LOCK);
+}
+
+/* Selling: many at once, none while the event is being changed. */
+void
+lock_event_shared(int64 event_id)
+{
+	LOCKTAG		tag;
+
+	event_tag(&tag, event_id);
+	(void) LockAcquire(&tag, ShareLock, false, false);
+}
+
+void
+unlock_event_shared(int64 event_id)
+{
+	LOCKTAG		tag;
+
+	event_tag(&tag, event_id);
+	(void) LockRelease(&tag, ShareLock, false);
+}
+
+/* Changing what sales depend on: waits for the sales under way. */
+void
+lock_event_exclusive(int64 event_id)
+{
+	LOCKTAG		tag;
+
+	event_tag(&tag, event_id);
+	(void) LockAcquire(&tag, ExclusiveLock, false, false);
+}
+
+bool
+try_lock_shard(int64 tier_id, int shard)
+{
+	LOCKTAG		tag;
+
+	shard_tag(&tag, tier_id, shard);
+	return LockAcquire(&tag, ExclusiveLock, false, true) != LOCKACQUIRE_NOT_AVAIL;
+}
+
+void
+lock_shard(int64 tier_id, int shard)
+{
+	LOCKTAG		tag;
+
+	shard_tag(&tag, tier_id, shard);
+	(void) LockAcquire(&tag, ExclusiveLock, false, false);
+}
+
+void
+unlock_shard(int64 tier_id, int shard)
+{
+	LOCKTAG		tag;
+
+	shard_tag(&tag, tier_id, shard);
+	(void) LockRelease(&tag, ExclusiveLock, false);
+}

@@ -1,0 +1,22 @@
+/*-------------------------------------------------------------------------
+ *
+ * locks.h
+ *	  evently's own locks. The order in which they are taken is written in
+ *	  docs/concurrency.md.
+ *
+ *-------------------------------------------------------------------------
+ */
+#ifndef EVENTLY_LOCKS_H
+#define EVENTLY_LOCKS_H
+
+#include "postgres.h"
+
+extern void lock_event_shared(int64 event_id);
+extern void unlock_event_shared(int64 event_id);
+extern void lock_event_exclusive(int64 event_id);
+
+extern bool try_lock_shard(int64 tier_id, int shard);
+extern void lock_shard(int64 tier_id, int shard);
+extern void unlock_shard(int64 tier_id, int shard);
+
+#endif							/* EVENTLY_LOCKS_H */
