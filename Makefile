@@ -19,7 +19,8 @@ SQL_MODULES = \
 	sql/71_order_functions.sql \
 	sql/72_job_functions.sql \
 	sql/80_views.sql \
-	sql/85_verify.sql \
+	sql/85_verify_sales.sql \
+	sql/89_verify.sql \
 	sql/90_dump_and_privileges.sql
 
 MODULE_big = evently

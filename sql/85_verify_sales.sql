@@ -1,8 +1,7 @@
 /*
- * The proof that nothing has drifted: counters against the records they count.
- * One statement, so one snapshot: true at any time, in the middle of a sale too.
+ * verify()'s part for sales: stock, orders, tickets, money.
  */
-CREATE FUNCTION evently.verify()
+CREATE FUNCTION evently.verify_sales()
 	RETURNS TABLE (check_name text, object text, detail text)
 	LANGUAGE sql STABLE SECURITY DEFINER
 	SET search_path = pg_catalog, pg_temp
@@ -135,5 +134,4 @@ SELECT 'state', format('ticket %s', t.ticket_id), format('%s, but event %s is ca
 FROM evently.tickets t JOIN evently.events e ON e.event_id = t.event_id
 WHERE t.status IN ('VALID', 'USED') AND e.status = 'CANCELLED';
 END;
-COMMENT ON FUNCTION evently.verify IS
-'Every invariant checked against the records, in one snapshot, at any time. Result: a row for each breach; none when all is well.';
+COMMENT ON FUNCTION evently.verify_sales IS 'The part of verify() for stock, orders, tickets and money';
