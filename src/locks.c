@@ -7,7 +7,7 @@
  * advisory locks, but with a fourth tag field that no SQL function can make:
  * pg_advisory_lock() uses 1 and 2 there. So no key of an application meets
  * them, deadlocks are seen by the server, and pg_locks shows them (locktype
- * advisory, objsubid 17750 for events and 17751 for shards).
+ * advisory, objsubid 17750 for events, 17751 for shards, 17752 for buyers).
  *
  * Unlike a row lock, such a lock can be tried without waiting and given back
  * before the end of the transaction, and it writes nothing.
@@ -16,11 +16,13 @@
  */
 #include "locks.h"
 
+#include "common/hashfn.h"
 #include "miscadmin.h"
 #include "storage/lock.h"
 
 #define EVENT_LOCK	17750
 #define SHARD_LOCK	17751
+#define BUYER_LOCK	17752
 
 static void
 event_tag(LOCKTAG *tag, int64 event_id)
@@ -48,15 +50,6 @@ lock_event_shared(int64 event_id)
 	(void) LockAcquire(&tag, ShareLock, false, false);
 }
 
-void
-unlock_event_shared(int64 event_id)
-{
-	LOCKTAG		tag;
-
-	event_tag(&tag, event_id);
-	(void) LockRelease(&tag, ShareLock, false);
-}
-
 /* Changing what sales depend on: waits for the sales under way. */
 void
 lock_event_exclusive(int64 event_id)
@@ -64,6 +57,28 @@ lock_event_exclusive(int64 event_id)
 	LOCKTAG		tag;
 
 	event_tag(&tag, event_id);
+	(void) LockAcquire(&tag, ExclusiveLock, false, false);
+}
+
+/*
+ * A buyer at an event, as one number: two buyers who share it just wait for
+ * each other. Who locks several takes them in the order of these numbers.
+ */
+uint64
+buyer_lock_key(int64 event_id, int64 buyer_id)
+{
+	int64		pair[2] = {event_id, buyer_id};
+
+	return hash_bytes_extended((const unsigned char *) pair, sizeof(pair), 0);
+}
+
+/* One call at a time for a buyer whose limit or idempotency key matters. */
+void
+lock_buyer(uint64 key)
+{
+	LOCKTAG		tag;
+
+	SET_LOCKTAG_ADVISORY(tag, MyDatabaseId, (uint32) (key >> 32), (uint32) key, BUYER_LOCK);
 	(void) LockAcquire(&tag, ExclusiveLock, false, false);
 }
 

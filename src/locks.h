@@ -12,8 +12,10 @@
 #include "postgres.h"
 
 extern void lock_event_shared(int64 event_id);
-extern void unlock_event_shared(int64 event_id);
 extern void lock_event_exclusive(int64 event_id);
+
+extern uint64 buyer_lock_key(int64 event_id, int64 buyer_id);
+extern void lock_buyer(uint64 key);
 
 extern bool try_lock_shard(int64 tier_id, int shard);
 extern void lock_shard(int64 tier_id, int shard);

@@ -12,7 +12,6 @@
 #include "spi_util.h"
 
 #include "nodes/parsenodes.h"
-#include "utils/datum.h"
 #include "utils/lsyscache.h"
 #include "utils/snapmgr.h"
 
@@ -52,13 +51,8 @@ spi_run(SpiQuery *query, Datum *values, const char *nulls)
 	return SPI_processed;
 }
 
-/*
- * Run a SELECT by a snapshot taken now, whatever the isolation level: what is
- * refused must be refused for what is true now, not for what was true when the
- * transaction began.
- */
-uint64
-spi_read_fresh(SpiQuery *query, Datum *values, const char *nulls)
+static uint64
+run_by_fresh_snapshot(SpiQuery *query, Datum *values, const char *nulls, bool read_only)
 {
 	Snapshot	snapshot;
 	int			rc;
@@ -70,11 +64,33 @@ spi_read_fresh(SpiQuery *query, Datum *values, const char *nulls)
 		prepare(query);
 	snapshot = RegisterSnapshot(GetLatestSnapshot());
 	rc = SPI_execute_snapshot(query->plan, values, nulls, snapshot, InvalidSnapshot,
-							  true, false, 0);
+							  read_only, false, 0);
 	UnregisterSnapshot(snapshot);
 	if (rc < 0)
 		elog(ERROR, "SPI_execute_snapshot failed: %s", SPI_result_code_string(rc));
 	return SPI_processed;
+}
+
+/*
+ * Run a SELECT by a snapshot taken now, whatever the isolation level: what is
+ * refused must be refused for what is true now, not for what was true when the
+ * transaction began.
+ */
+uint64
+spi_read_fresh(SpiQuery *query, Datum *values, const char *nulls)
+{
+	return run_by_fresh_snapshot(query, values, nulls, true);
+}
+
+/*
+ * The same for a statement that writes, as foreign keys do it. Only for derived
+ * counts under a lock that nobody else writes them without: elsewhere a change
+ * since the transaction's snapshot must be 40001.
+ */
+uint64
+spi_write_fresh(SpiQuery *query, Datum *values, const char *nulls)
+{
+	return run_by_fresh_snapshot(query, values, nulls, false);
 }
 
 Datum
@@ -112,6 +128,25 @@ spi_int32(uint64 row, int column)
 	return isnull ? 0 : DatumGetInt32(value);
 }
 
+TimestampTz
+spi_timestamp(uint64 row, int column, TimestampTz if_null)
+{
+	bool		isnull;
+	Datum		value = spi_datum(row, column, &isnull);
+
+	return isnull ? if_null : DatumGetTimestampTz(value);
+}
+
+/* A text column; NULL for null. */
+char *
+spi_text(uint64 row, int column)
+{
+	bool		isnull;
+	Datum		value = spi_datum(row, column, &isnull);
+
+	return isnull ? NULL : TextDatumGetCString(value);
+}
+
 /* A column of any type as text; NULL for null. */
 char *
 spi_string(uint64 row, int column)
@@ -119,9 +154,9 @@ spi_string(uint64 row, int column)
 	return SPI_getvalue(SPI_tuptable->vals[row], SPI_tuptable->tupdesc, column);
 }
 
-/* A column, copied so that it outlives SPI_finish. */
+/* A column that is not null, copied so that it outlives SPI_finish. */
 Datum
-spi_result(uint64 row, int column, Oid type)
+spi_result(uint64 row, int column)
 {
 	bool		isnull;
 	bool		byval;
@@ -130,10 +165,21 @@ spi_result(uint64 row, int column, Oid type)
 
 	if (isnull)
 		elog(ERROR, "unexpected null in a result");
-	if (type == InvalidOid)
-		type = SPI_gettypeid(SPI_tuptable->tupdesc, column);
-	get_typlenbyval(type, &len, &byval);
+	get_typlenbyval(SPI_gettypeid(SPI_tuptable->tupdesc, column), &len, &byval);
 	return SPI_datumTransfer(value, byval, len);
+}
+
+/* A whole bigint column of the last result. */
+int64 *
+spi_int64_column(int column, int *n)
+{
+	int64	   *values;
+
+	*n = (int) SPI_processed;
+	values = palloc(sizeof(int64) * Max(*n, 1));
+	for (int i = 0; i < *n; i++)
+		values[i] = spi_int64(i, column);
+	return values;
 }
 
 void
@@ -215,15 +261,18 @@ int64_array(const int64 *values, int n)
 										   FLOAT8PASSBYVAL, TYPALIGN_DOUBLE));
 }
 
+/* An array of any type; nulls may be NULL when there is none. */
 Datum
-int32_array(const int32 *values, int n)
+datum_array(Datum *values, const bool *nulls, int n, Oid type)
 {
-	Datum	   *elements = palloc(sizeof(Datum) * Max(n, 1));
+	int16		len;
+	bool		byval;
+	char		align;
+	int			lower = 1;
 
-	for (int i = 0; i < n; i++)
-		elements[i] = Int32GetDatum(values[i]);
-	return PointerGetDatum(construct_array(elements, n, INT4OID, sizeof(int32),
-										   true, TYPALIGN_INT));
+	get_typlenbyvalalign(type, &len, &byval, &align);
+	return PointerGetDatum(construct_md_array(values, (bool *) nulls, 1, &n, &lower,
+											  type, len, byval, align));
 }
 
 /* A text datum and the flag that SPI wants for it. */

@@ -1,0 +1,48 @@
+/*-------------------------------------------------------------------------
+ *
+ * orders.h
+ *	  Orders: reading, locking and ending them, and the limit per buyer.
+ *
+ *-------------------------------------------------------------------------
+ */
+#ifndef EVENTLY_ORDERS_H
+#define EVENTLY_ORDERS_H
+
+#include "postgres.h"
+
+#include "datatype/timestamp.h"
+
+#include "inventory.h"
+
+typedef struct Order
+{
+	int64		order_id;
+	int64		event_id;
+	int64		buyer_id;
+	char	   *channel;
+	char	   *status;
+	Datum		total;			/* numeric */
+	char	   *currency;
+	char	   *payment_id;		/* or NULL */
+	TimestampTz expires_at;
+} Order;
+
+extern Order *read_order(int64 order_id);
+extern Order *lock_order(int64 order_id);
+extern bool order_has_status(const Order *order, const char *status);
+extern void raise_wrong_order_state(const Order *order, const char *hint) pg_attribute_noreturn();
+extern Datum order_row(int64 order_id);
+
+extern int64 *lock_lapsed_orders(int64 event_id, int64 tier_id, TimestampTz now, int limit, int *n);
+extern void add_ordered_stock(const int64 *order_ids, int n, int sign,
+							  StockChange **changes, int *nchanges);
+extern void end_orders(const int64 *order_ids, int n, const char *status, const char *reason,
+					   TimestampTz now);
+extern void end_holds(const int64 *order_ids, int n, const char *status, const char *reason,
+					  TimestampTz now);
+
+extern int64 buyer_taken(int64 event_id, int64 buyer_id);
+extern void add_buyer_taken(int64 event_id, int64 buyer_id, int32 quantity, int32 limit);
+extern void give_back_buyer_taken(int64 event_id, int64 buyer_id, int32 quantity);
+
+#endif							/* EVENTLY_ORDERS_H */

@@ -1,0 +1,396 @@
+/*-------------------------------------------------------------------------
+ *
+ * reserve.c
+ *	  Holding tickets for a buyer: reserve_tickets(), reserve_tier() and their
+ *	  try_ forms.
+ *
+ * A call first takes its locks, then checks everything, then writes: a refusal
+ * leaves nothing behind, so the try_ forms need no subtransaction. For one tier
+ * the statements are: read the terms, take from a shard, insert the order,
+ * insert its item; two more for an idempotency key or a limit per buyer.
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "reserve.h"
+
+#include "access/htup_details.h"
+#include "funcapi.h"
+
+#include "locks.h"
+#include "orders.h"
+#include "sold_out.h"
+#include "spi_util.h"
+
+/* The tier that this backend found short last: looked at before it is locked. */
+static int64 short_tier = 0;
+
+/*
+ * The order that this buyer's key gave before, if any (*order_id, else 0).
+ * False when the key was used with other content.
+ */
+bool
+find_order_by_key(const Request *request, int64 *order_id, Refusal *refusal)
+{
+	static SpiQuery query = SPI_QUERY(
+		"SELECT o.order_id, i.tier_id, i.quantity"
+		" FROM evently.orders o JOIN evently.order_items i ON i.order_id = o.order_id"
+		" WHERE o.event_id = $1 AND o.buyer_id = $2 AND o.idempotency_key = $3"
+		" ORDER BY i.tier_id",
+		INT8OID, INT8OID, TEXTOID);
+	Datum		values[3] = {
+		Int64GetDatum(request->event_id), Int64GetDatum(request->buyer_id),
+		CStringGetTextDatum(request->idempotency_key)
+	};
+	int			n = (int) spi_read_fresh(&query, values, NULL);
+	bool		same = (n == request->nselections);
+
+	*order_id = n > 0 ? spi_int64(0, 1) : 0;
+	for (int i = 0; i < n && same; i++)
+		same = spi_int64(i, 2) == request->selections[i].tier_id &&
+			spi_int32(i, 3) == request->selections[i].quantity;
+	if (n > 0 && !same)
+		return refuse(refusal, ERRCODE_INVALID_PARAMETER_VALUE,
+					  "idempotency_key was used with other content",
+					  psprintf("It gave order " INT64_FORMAT ".", *order_id),
+					  "Use a new key for a new attempt.");
+	return true;
+}
+
+/* What a tier has for sale, and what its lapsed holds would bring, in one snapshot. */
+static void
+read_stock_and_lapsed(int64 event_id, int64 tier_id, TimestampTz now,
+					  int64 *available, int64 *lapsed)
+{
+	static SpiQuery query = SPI_QUERY(
+		"SELECT (SELECT coalesce(sum(s.available), 0) FROM evently.inventory_shards s"
+		"  WHERE s.tier_id = $2),"
+		" (SELECT coalesce(sum(i.quantity), 0) FROM evently.orders o"
+		"  JOIN evently.order_items i ON i.order_id = o.order_id AND i.tier_id = $2"
+		"  WHERE o.event_id = $1 AND o.status = 'PENDING' AND o.expires_at <= $3)",
+		INT8OID, INT8OID, TIMESTAMPTZOID);
+	Datum		values[3] = {
+		Int64GetDatum(event_id), Int64GetDatum(tier_id), TimestampTzGetDatum(now)
+	};
+
+	(void) spi_read_fresh(&query, values, NULL);
+	*available = spi_int64(0, 1);
+	*lapsed = spi_int64(0, 2);
+}
+
+/* Lock lapsed holds that have "missing" tickets of a tier, and count theirs in. */
+void
+reclaim_for_tier(StockPlan *plan, int64 event_id, int64 tier_id, int64 missing, TimestampTz now)
+{
+	int			n;
+	int64	   *orders = lock_lapsed_orders(event_id, tier_id, now,
+											Min(missing, PG_INT16_MAX) + plan->nreclaimed, &n);
+	int			fresh = 0;
+
+	plan->reclaimed = plan->reclaimed
+		? repalloc(plan->reclaimed, sizeof(int64) * (plan->nreclaimed + Max(n, 1)))
+		: palloc(sizeof(int64) * Max(n, 1));
+	for (int i = 0; i < n; i++)
+	{
+		bool		known = false;
+
+		for (int j = 0; j < plan->nreclaimed && !known; j++)
+			known = plan->reclaimed[j] == orders[i];
+		if (!known)
+			plan->reclaimed[plan->nreclaimed + fresh++] = orders[i];
+	}
+	if (fresh > 0)
+		add_ordered_stock(plan->reclaimed + plan->nreclaimed, fresh, 1,
+						  &plan->changes, &plan->nchanges);
+	plan->nreclaimed += fresh;
+}
+
+/*
+ * Lock stock for the selections. When a tier lacks stock its lapsed holds are
+ * counted in. False when there is not enough: true by one snapshot in which
+ * free tickets and lapsed holds together did not do.
+ */
+bool
+plan_stock(StockPlan *plan, EventTerms *event, const Selection *selections, int n,
+		   TimestampTz now, Refusal *refusal)
+{
+	memset(plan, 0, sizeof(StockPlan));
+	for (int i = 0; i < n; i++)
+		add_stock_change(&plan->changes, &plan->nchanges, selections[i].tier_id,
+						 find_tier(event, selections[i].tier_id)->shards,
+						 -(int32) selections[i].quantity);
+
+	for (;;)
+	{
+		int			lacking = lock_stock(plan->changes, plan->nchanges, false);
+		int64		tier_id;
+		int64		wanted;
+		int64		available;
+		int64		lapsed;
+		int			nreclaimed = plan->nreclaimed;
+
+		if (lacking < 0)
+			return true;
+		tier_id = plan->changes[lacking].tier_id;
+		wanted = -plan->changes[lacking].delta;
+		read_stock_and_lapsed(event->event_id, tier_id, now, &available, &lapsed);
+		if (available >= wanted)
+			continue;
+		if (available + lapsed >= wanted)
+		{
+			reclaim_for_tier(plan, event->event_id, tier_id, wanted - available, now);
+			if (plan->nreclaimed > nreclaimed)
+				continue;
+			/* Somebody is at those holds, or this snapshot is too old to see them. */
+			if (nreclaimed == 0 && IsolationUsesXactSnapshot())
+				raise_serialization_failure();
+		}
+
+		short_tier = tier_id;
+		for (int i = 0; i < n; i++)
+		{
+			if (selections[i].tier_id == tier_id)
+				return refuse_for_stock(tier_id, available + selections[i].quantity - wanted,
+										selections[i].quantity, refusal);
+		}
+		elog(ERROR, "tier " INT64_FORMAT " lacks stock that was not asked for", tier_id);
+	}
+}
+
+/* Write what plan_stock() has locked. Whether a shard was emptied. */
+bool
+write_stock_plan(StockPlan *plan, TimestampTz now)
+{
+	bool		emptied = apply_stock(plan->changes, plan->nchanges);
+
+	end_orders(plan->reclaimed, plan->nreclaimed, "EXPIRED", NULL, now);
+	return emptied;
+}
+
+/* Insert the order; its row, copied so that it outlives SPI_finish. */
+static Datum
+insert_order(EventTerms *event, const Request *request, TimestampTz now)
+{
+	static SpiQuery insert = SPI_QUERY(
+		"INSERT INTO evently.orders AS o"
+		" (event_id, buyer_id, buyer_email, total_amount, currency, idempotency_key,"
+		"  created_at, expires_at)"
+		" VALUES ($1, $2, $3, $4, $5, $6, $7, $8) RETURNING o, o.order_id",
+		INT8OID, INT8OID, TEXTOID, NUMERICOID, TEXTOID, TEXTOID, TIMESTAMPTZOID, TIMESTAMPTZOID);
+	static SpiQuery insert_item = SPI_QUERY(
+		"INSERT INTO evently.order_items (order_id, tier_id, quantity, unit_price)"
+		" VALUES ($1, $2, $3, $4)",
+		INT8OID, INT8OID, INT4OID, NUMERICOID);
+	char		nulls[8] = "        ";
+	Datum		values[8] = {
+		Int64GetDatum(request->event_id), Int64GetDatum(request->buyer_id),
+		string_datum_or_null(request->buyer_email, &nulls[2]),
+		total_price(event, request->selections, request->nselections),
+		CStringGetTextDatum(event->currency),
+		string_datum_or_null(request->idempotency_key, &nulls[5]),
+		TimestampTzGetDatum(now), TimestampTzGetDatum(hold_end(event, now))
+	};
+	Datum		row;
+
+	(void) spi_run(&insert, values, nulls);
+	row = spi_result(0, 1);
+	values[0] = Int64GetDatum(spi_int64(0, 2));
+	for (int i = 0; i < request->nselections; i++)
+	{
+		values[1] = Int64GetDatum(request->selections[i].tier_id);
+		values[2] = Int32GetDatum((int32) request->selections[i].quantity);
+		values[3] = find_tier(event, request->selections[i].tier_id)->price;
+		(void) spi_run(&insert_item, values, NULL);
+	}
+	return row;
+}
+
+/* Hold the tickets: the order's row in *result. False when refused. */
+static bool
+reserve(const Request *request, Datum *result, Refusal *refusal)
+{
+	int64	   *tier_ids = palloc(sizeof(int64) * request->nselections);
+	EventTerms *event;
+	Selection  *first = &request->selections[0];
+	StockPlan	plan = {0};
+	TimestampTz now;
+	bool		emptied;
+
+	lock_event_shared(request->event_id);
+	for (int i = 0; i < request->nselections; i++)
+		tier_ids[i] = request->selections[i].tier_id;
+	event = read_terms(request->event_id, tier_ids, request->nselections);
+	if (request->idempotency_key != NULL || event->max_per_buyer > 0)
+		lock_buyer(buyer_lock_key(request->event_id, request->buyer_id));
+	now = GetCurrentTimestamp();
+
+	if (request->idempotency_key != NULL)
+	{
+		int64		order_id;
+
+		if (!find_order_by_key(request, &order_id, refusal))
+			return false;
+		if (order_id != 0)
+		{
+			*result = order_row(order_id);
+			return true;
+		}
+	}
+	if (!may_be_sold(event, request->selections, request->nselections, now, refusal))
+		return false;
+	if (event->max_per_buyer > 0 &&
+		!within_buyer_limit(event, request->buyer_id,
+							buyer_taken(request->event_id, request->buyer_id),
+							request->quantity, refusal))
+		return false;
+
+	if (request->nselections > 1 || first->tier_id == short_tier ||
+		strcmp(event->status, "SOLD_OUT") == 0 ||
+		!take_from_own_shard(first->tier_id, find_tier(event, first->tier_id)->shards,
+							 (int32) first->quantity, &emptied))
+	{
+		if (!plan_stock(&plan, event, request->selections, request->nselections, now, refusal))
+			return false;
+		emptied = write_stock_plan(&plan, now);
+		short_tier = 0;
+	}
+
+	*result = insert_order(event, request, now);
+	if (event->max_per_buyer > 0)
+		add_buyer_taken(request->event_id, request->buyer_id, (int32) request->quantity,
+						event->max_per_buyer);
+	if (emptied)
+		label_after_taking(request->event_id);
+	return true;
+}
+
+static bool
+id_argument(FunctionCallInfo fcinfo, int n, const char *name, int64 *id, Refusal *refusal)
+{
+	if (PG_ARGISNULL(n))
+		return refuse(refusal, ERRCODE_INVALID_PARAMETER_VALUE,
+					  psprintf("%s must not be null", name), NULL, NULL);
+	*id = PG_GETARG_INT64(n);
+	return true;
+}
+
+/* event_id, buyer_id, then the selections, then idempotency_key, buyer_email. */
+static bool
+common_arguments(FunctionCallInfo fcinfo, int key_arg, Request *request, Refusal *refusal)
+{
+	memset(request, 0, sizeof(Request));
+	if (!id_argument(fcinfo, 0, "event_id", &request->event_id, refusal) ||
+		!id_argument(fcinfo, 1, "buyer_id", &request->buyer_id, refusal))
+		return false;
+	request->idempotency_key = arg_string(fcinfo, key_arg);
+	request->buyer_email = arg_string(fcinfo, key_arg + 1);
+	return check_request(request, refusal);
+}
+
+static bool
+reserve_tickets(FunctionCallInfo fcinfo, Datum *result, Refusal *refusal)
+{
+	Request		request;
+
+	if (!common_arguments(fcinfo, 3, &request, refusal))
+		return false;
+	if (PG_ARGISNULL(2))
+		return refuse(refusal, ERRCODE_INVALID_PARAMETER_VALUE,
+					  "selections must not be null", NULL, NULL);
+	return parse_selections(PG_GETARG_JSONB_P(2), &request, refusal) &&
+		reserve(&request, result, refusal);
+}
+
+static bool
+reserve_tier(FunctionCallInfo fcinfo, Datum *result, Refusal *refusal)
+{
+	Request		request;
+	Selection	selection;
+	int64		tier_id = 0;
+
+	if (!common_arguments(fcinfo, 4, &request, refusal) ||
+		!id_argument(fcinfo, 2, "tier_id", &tier_id, refusal))
+		return false;
+	if (PG_ARGISNULL(3))
+		return refuse(refusal, ERRCODE_INVALID_PARAMETER_VALUE,
+					  "quantity must not be null", NULL, NULL);
+	request.selections = &selection;
+	return add_selection(&request, tier_id, PG_GETARG_INT32(3), refusal) &&
+		reserve(&request, result, refusal);
+}
+
+typedef bool (*ReserveFunction) (FunctionCallInfo fcinfo, Datum *result, Refusal *refusal);
+
+static Datum
+reserve_or_raise(FunctionCallInfo fcinfo, ReserveFunction function)
+{
+	Datum		result;
+	Refusal		refusal;
+
+	ev_connect();
+	if (!function(fcinfo, &result, &refusal))
+		raise_refusal(&refusal);
+	return ev_finish(result);
+}
+
+/* The form that returns a refusal as a row. */
+static Datum
+try_reserve(FunctionCallInfo fcinfo, ReserveFunction function)
+{
+	TupleDesc	desc;
+	Datum		values[5] = {0};
+	bool		nulls[5] = {false, true, true, true, true};
+	Refusal		refusal;
+	MemoryContext caller = CurrentMemoryContext;
+	MemoryContext spi;
+
+	if (get_call_result_type(fcinfo, NULL, &desc) != TYPEFUNC_COMPOSITE)
+		elog(ERROR, "return type must be a row type");
+
+	ev_connect();
+	if (!function(fcinfo, &values[0], &refusal))
+	{
+		const char *texts[4] = {
+			unpack_sql_state(refusal.sqlerrcode), refusal.message, refusal.detail, refusal.hint
+		};
+
+		spi = MemoryContextSwitchTo(caller);
+		nulls[0] = true;
+		for (int i = 0; i < 4; i++)
+		{
+			nulls[i + 1] = (texts[i] == NULL);
+			if (texts[i] != NULL)
+				values[i + 1] = CStringGetTextDatum(texts[i]);
+		}
+		MemoryContextSwitchTo(spi);
+	}
+	ev_finish((Datum) 0);
+	PG_RETURN_DATUM(HeapTupleGetDatum(heap_form_tuple(desc, values, nulls)));
+}
+
+PG_FUNCTION_INFO_V1(ev_reserve_tickets);
+Datum
+ev_reserve_tickets(PG_FUNCTION_ARGS)
+{
+	return reserve_or_raise(fcinfo, reserve_tickets);
+}
+
+PG_FUNCTION_INFO_V1(ev_reserve_tier);
+Datum
+ev_reserve_tier(PG_FUNCTION_ARGS)
+{
+	return reserve_or_raise(fcinfo, reserve_tier);
+}
+
+PG_FUNCTION_INFO_V1(ev_try_reserve_tickets);
+Datum
+ev_try_reserve_tickets(PG_FUNCTION_ARGS)
+{
+	return try_reserve(fcinfo, reserve_tickets);
+}
+
+PG_FUNCTION_INFO_V1(ev_try_reserve_tier);
+Datum
+ev_try_reserve_tier(PG_FUNCTION_ARGS)
+{
+	return try_reserve(fcinfo, reserve_tier);
+}

@@ -1,0 +1,34 @@
+/*-------------------------------------------------------------------------
+ *
+ * reserve.h
+ *	  Holding tickets for a buyer: what single calls, the batch and late
+ *	  payments share.
+ *
+ *-------------------------------------------------------------------------
+ */
+#ifndef EVENTLY_RESERVE_H
+#define EVENTLY_RESERVE_H
+
+#include "postgres.h"
+
+#include "inventory.h"
+#include "json_args.h"
+#include "terms.h"
+
+/* Stock that is locked for a call, and the lapsed holds that it reclaims. */
+typedef struct StockPlan
+{
+	StockChange *changes;
+	int			nchanges;
+	int64	   *reclaimed;		/* locked orders */
+	int			nreclaimed;
+} StockPlan;
+
+extern bool find_order_by_key(const Request *request, int64 *order_id, Refusal *refusal);
+extern bool plan_stock(StockPlan *plan, EventTerms *event, const Selection *selections, int n,
+					   TimestampTz now, Refusal *refusal);
+extern void reclaim_for_tier(StockPlan *plan, int64 event_id, int64 tier_id, int64 missing,
+							 TimestampTz now);
+extern bool write_stock_plan(StockPlan *plan, TimestampTz now);
+
+#endif							/* EVENTLY_RESERVE_H */

@@ -1,0 +1,187 @@
+/*-------------------------------------------------------------------------
+ *
+ * terms.c
+ *	  What an event and its tiers sell, and under which rules.
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "terms.h"
+
+#include "utils/fmgrprotos.h"
+#include "utils/numeric.h"
+
+#include "guc.h"
+#include "spi_util.h"
+
+/*
+ * Read an event and some tiers as they are now. The caller holds the event's
+ * lock; what is read stays good for the rest of the transaction.
+ */
+EventTerms *
+read_terms(int64 event_id, const int64 *tier_ids, int n)
+{
+	static SpiQuery query = SPI_QUERY("SELECT e.status, e.currency, e.hold_duration, e.max_tickets_per_buyer, e.end_time,"
+		" t.tier_id, t.event_id, t.price, t.shards, t.max_per_order, t.sale_start, t.sale_end"
+		" FROM evently.events e LEFT JOIN evently.ticket_tiers t ON t.tier_id = ANY ($2)"
+		" WHERE e.event_id = $1",
+		INT8OID, INT8ARRAYOID);
+	Datum		values[2] = {Int64GetDatum(event_id), int64_array(tier_ids, n)};
+	EventTerms *event = palloc0(sizeof(EventTerms));
+	TimestampTz end_time;
+	Datum		hold;
+	bool		isnull;
+	uint64		rows;
+
+	event->event_id = event_id;
+	rows = spi_read_fresh(&query, values, NULL);
+	if (rows == 0)
+		return event;
+
+	event->found = true;
+	event->status = spi_text(0, 1);
+	event->currency = spi_text(0, 2);
+	hold = spi_datum(0, 3, &isnull);
+	event->hold_duration = isnull ? NULL : DatumGetIntervalP(hold);
+	event->max_per_buyer = spi_int32(0, 4);
+	end_time = spi_timestamp(0, 5, DT_NOEND);
+
+	event->tiers = palloc(sizeof(TierTerms) * rows);
+	for (uint64 i = 0; i < rows; i++)
+	{
+		TierTerms  *tier = &event->tiers[event->ntiers];
+
+		if (spi_is_null(i, 6))
+			break;
+		tier->tier_id = spi_int64(i, 6);
+		tier->event_id = spi_int64(i, 7);
+		tier->price = spi_datum(i, 8, &isnull);
+		tier->shards = DatumGetInt16(spi_datum(i, 9, &isnull));
+		tier->max_per_order = spi_int32(i, 10);
+		tier->sale_start = spi_timestamp(i, 11, DT_NOBEGIN);
+		tier->sale_end = spi_timestamp(i, 12, end_time);
+		event->ntiers++;
+	}
+	return event;
+}
+
+TierTerms *
+find_tier(EventTerms *event, int64 tier_id)
+{
+	for (int i = 0; i < event->ntiers; i++)
+	{
+		if (event->tiers[i].tier_id == tier_id)
+			return &event->tiers[i];
+	}
+	return NULL;
+}
+
+static bool
+tier_may_be_sold(EventTerms *event, const Selection *selection, TimestampTz now,
+				 Refusal *refusal)
+{
+	TierTerms  *tier = find_tier(event, selection->tier_id);
+
+	if (tier == NULL)
+		return refuse(refusal, ERRCODE_EVENTLY_NOT_FOUND,
+					  psprintf("tier " INT64_FORMAT " does not exist", selection->tier_id),
+					  NULL, NULL);
+	if (tier->event_id != event->event_id)
+		return refuse(refusal, ERRCODE_INVALID_PARAMETER_VALUE,
+					  psprintf("tier " INT64_FORMAT " is not a tier of event " INT64_FORMAT,
+							   tier->tier_id, event->event_id),
+					  psprintf("It belongs to event " INT64_FORMAT ".", tier->event_id), NULL);
+	if (now < tier->sale_start)
+		return refuse(refusal, ERRCODE_EVENTLY_SALE_NOT_OPEN,
+					  psprintf("sale of tier " INT64_FORMAT " has not started", tier->tier_id),
+					  psprintf("It starts at %s.", timestamptz_to_str(tier->sale_start)),
+					  "Try again then, or choose another tier.");
+	if (now >= tier->sale_end)
+		return refuse(refusal, ERRCODE_EVENTLY_SALE_NOT_OPEN,
+					  psprintf("sale of tier " INT64_FORMAT " has ended", tier->tier_id),
+					  psprintf("It ended at %s.", timestamptz_to_str(tier->sale_end)),
+					  "Choose another tier.");
+	if (selection->quantity > tier->max_per_order)
+		return refuse(refusal, ERRCODE_EVENTLY_ORDER_LIMIT, "too many tickets in one order",
+					  psprintf("Tier " INT64_FORMAT " allows %d in one order; " INT64_FORMAT
+							   " were asked for.",
+							   tier->tier_id, tier->max_per_order, selection->quantity),
+					  psprintf("Order at most %d.", tier->max_per_order));
+	return true;
+}
+
+/* Whether the rules allow to sell this now; stock and buyer are other matters. */
+bool
+may_be_sold(EventTerms *event, const Selection *selections, int n, TimestampTz now,
+			Refusal *refusal)
+{
+	if (!event->found)
+		return refuse(refusal, ERRCODE_EVENTLY_NOT_FOUND,
+					  psprintf("event " INT64_FORMAT " does not exist", event->event_id),
+					  NULL, NULL);
+	if (strcmp(event->status, "ON_SALE") != 0 && strcmp(event->status, "SOLD_OUT") != 0)
+		return refuse(refusal, ERRCODE_EVENTLY_NOT_ON_SALE,
+					  psprintf("event " INT64_FORMAT " is not on sale", event->event_id),
+					  psprintf("Its status is %s.", event->status),
+					  strcmp(event->status, "DRAFT") == 0 || strcmp(event->status, "PUBLISHED") == 0
+					  ? "Try again when its sale is open." : "Choose another event.");
+	for (int i = 0; i < n; i++)
+	{
+		if (!tier_may_be_sold(event, &selections[i], now, refusal))
+			return false;
+	}
+	return true;
+}
+
+bool
+within_buyer_limit(EventTerms *event, int64 buyer_id, int64 taken, int64 quantity,
+				   Refusal *refusal)
+{
+	int64		left = event->max_per_buyer - taken;
+
+	if (event->max_per_buyer == 0 || quantity <= left)
+		return true;
+	return refuse(refusal, ERRCODE_EVENTLY_BUYER_LIMIT, "too many tickets for one buyer",
+				  psprintf("Event " INT64_FORMAT " allows %d for each buyer; buyer " INT64_FORMAT
+						   " has " INT64_FORMAT " and asked for " INT64_FORMAT ".",
+						   event->event_id, event->max_per_buyer, buyer_id, taken, quantity),
+				  left > 0 ? psprintf("Order at most " INT64_FORMAT ".", left)
+				  : "Give back a ticket or a hold first.");
+}
+
+bool
+refuse_for_stock(int64 tier_id, int64 left, int64 quantity, Refusal *refusal)
+{
+	return refuse(refusal, ERRCODE_EVENTLY_NOT_ENOUGH_TICKETS, "not enough tickets",
+				  psprintf("Tier " INT64_FORMAT " has " INT64_FORMAT " left; " INT64_FORMAT
+						   " were asked for.", tier_id, left, quantity),
+				  left > 0 ? psprintf("Order at most " INT64_FORMAT ", or choose another tier.", left)
+				  : "Choose another tier, or try again later: holds that are not paid for come back.");
+}
+
+/* Until when a hold that begins now lasts. */
+TimestampTz
+hold_end(EventTerms *event, TimestampTz now)
+{
+	if (event->hold_duration == NULL)
+		return now + ev_order_ttl * USECS_PER_SEC;
+	return DatumGetTimestampTz(DirectFunctionCall2(timestamptz_pl_interval,
+												   TimestampTzGetDatum(now),
+												   IntervalPGetDatum(event->hold_duration)));
+}
+
+/* What the selections cost: a numeric. */
+Datum
+total_price(EventTerms *event, const Selection *selections, int n)
+{
+	Datum		total = NumericGetDatum(int64_to_numeric(0));
+
+	for (int i = 0; i < n; i++)
+	{
+		Datum		quantity = NumericGetDatum(int64_to_numeric(selections[i].quantity));
+		Datum		price = find_tier(event, selections[i].tier_id)->price;
+
+		total = DirectFunctionCall2(numeric_add, total,
+									DirectFunctionCall2(numeric_mul, price, quantity));
+	}
+	return total;
+}
