@@ -24,15 +24,15 @@ COMMENT ON PROCEDURE evently.run_jobs IS
 'All maintenance once: lapsed holds, sold-out labels. Commits after each batch of evently.job_batch_size; a job that fails is reported as a warning and does not stop the next.';
 
 CREATE FUNCTION evently.schedule_jobs() RETURNS bigint
-	LANGUAGE C VOLATILE SECURITY DEFINER
+	LANGUAGE C VOLATILE
 	SET search_path = pg_catalog, pg_temp
 	AS 'MODULE_PATHNAME', 'ev_schedule_jobs';
 COMMENT ON FUNCTION evently.schedule_jobs IS
-'Have pg_cron run CALL evently.run_jobs() every minute in this database.
+'Have pg_cron run CALL evently.run_jobs() every minute in this database, as the caller.
 Result: pg_cron''s job id. Errors: 55000 pg_cron is not in this database (HINT: the SQL to run where it is).';
 
 CREATE FUNCTION evently.unschedule_jobs() RETURNS boolean
-	LANGUAGE C VOLATILE SECURITY DEFINER
+	LANGUAGE C VOLATILE
 	SET search_path = pg_catalog, pg_temp
 	AS 'MODULE_PATHNAME', 'ev_unschedule_jobs';
 COMMENT ON FUNCTION evently.unschedule_jobs IS

@@ -182,6 +182,26 @@ keep_if_enough(StockChange *change, int shard, int32 wanted)
 	return false;
 }
 
+/* Lock a shard to add to: a free one, or else the own. */
+static void
+lock_for_adding(StockChange *change)
+{
+	int			start = own_shard(change->shards);
+
+	for (int i = 0; i < change->shards; i++)
+	{
+		int			shard = (start + i) % change->shards;
+
+		if (try_lock_shard(change->tier_id, shard))
+		{
+			note_locked(change, shard, 0);
+			return;
+		}
+	}
+	lock_shard(change->tier_id, start);
+	note_locked(change, start, 0);
+}
+
 /*
  * Lock shards that have what is to be taken. With "partly", all there is will
  * do if it is less. False, with nothing locked, when there is not enough.
@@ -205,7 +225,11 @@ lock_for_taking(StockChange *change, bool partly)
 				return false;
 			wanted = sum;
 			if (wanted == 0)
+			{
+				if (change->may_add)
+					lock_for_adding(change);
 				return true;
+			}
 		}
 
 		for (int i = 0; i < change->shards; i++)
@@ -244,26 +268,6 @@ lock_for_taking(StockChange *change, bool partly)
 		/* Others were faster: look again. */
 		unlock_tier(change);
 	}
-}
-
-/* Lock a shard to add to: a free one, or else the own. */
-static void
-lock_for_adding(StockChange *change)
-{
-	int			start = own_shard(change->shards);
-
-	for (int i = 0; i < change->shards; i++)
-	{
-		int			shard = (start + i) % change->shards;
-
-		if (try_lock_shard(change->tier_id, shard))
-		{
-			note_locked(change, shard, 0);
-			return;
-		}
-	}
-	lock_shard(change->tier_id, start);
-	note_locked(change, start, 0);
 }
 
 /*

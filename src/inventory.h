@@ -25,6 +25,7 @@ typedef struct StockChange
 	int64		tier_id;
 	int			shards;			/* how many the tier has */
 	int32		delta;			/* tickets to add to the stock; negative: to take */
+	bool		may_add;		/* lock a shard even when there is nothing to take */
 
 	/* filled in by lock_stock() */
 	int32		covered;		/* tickets in the locked shards, when taking */

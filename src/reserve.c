@@ -57,7 +57,7 @@ find_order_by_key(const Request *request, int64 *order_id, Refusal *refusal)
 }
 
 /* What a tier has for sale, and what its lapsed holds would bring, in one snapshot. */
-static void
+void
 read_stock_and_lapsed(int64 event_id, int64 tier_id, TimestampTz now,
 					  int64 *available, int64 *lapsed)
 {
@@ -156,13 +156,25 @@ plan_stock(StockPlan *plan, EventTerms *event, const Selection *selections, int 
 	}
 }
 
-/* Write what plan_stock() has locked. Whether a shard was emptied. */
+/* Write what is locked. Whether a shard was emptied. */
 bool
 write_stock_plan(StockPlan *plan, TimestampTz now)
 {
 	bool		emptied = apply_stock(plan->changes, plan->nchanges);
 
-	end_orders(plan->reclaimed, plan->nreclaimed, "EXPIRED", NULL, now);
+	if (plan->nreclaimed > 0)
+	{
+		int64	   *restocked = palloc(sizeof(int64) * plan->nchanges);
+		int			n = 0;
+
+		end_orders(plan->reclaimed, plan->nreclaimed, "EXPIRED", NULL, now);
+		for (int i = 0; i < plan->nchanges; i++)
+		{
+			if (plan->changes[i].delta > 0)
+				restocked[n++] = plan->changes[i].tier_id;
+		}
+		label_after_adding(restocked, n);
+	}
 	return emptied;
 }
 

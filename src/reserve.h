@@ -25,6 +25,8 @@ typedef struct StockPlan
 } StockPlan;
 
 extern bool find_order_by_key(const Request *request, int64 *order_id, Refusal *refusal);
+extern void read_stock_and_lapsed(int64 event_id, int64 tier_id, TimestampTz now,
+								  int64 *available, int64 *lapsed);
 extern bool plan_stock(StockPlan *plan, EventTerms *event, const Selection *selections, int n,
 					   TimestampTz now, Refusal *refusal);
 extern void reclaim_for_tier(StockPlan *plan, int64 event_id, int64 tier_id, int64 missing,

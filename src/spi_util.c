@@ -220,6 +220,17 @@ arg_int32(FunctionCallInfo fcinfo, int n, const char *name)
 	return PG_GETARG_INT32(n);
 }
 
+int32
+arg_int32_between(FunctionCallInfo fcinfo, int n, const char *name, int32 min, int32 max)
+{
+	int32		value = arg_int32(fcinfo, n, name);
+
+	if (value < min || value > max)
+		raise_bad_argument(psprintf("%s must be between %d and %d", name, min, max),
+						   psprintf("It is %d.", value), NULL);
+	return value;
+}
+
 /* A text argument; NULL for null. */
 char *
 arg_string(FunctionCallInfo fcinfo, int n)
@@ -242,12 +253,7 @@ arg_nonempty_string(FunctionCallInfo fcinfo, int n, const char *name)
 int32
 arg_batch_size(FunctionCallInfo fcinfo, int n)
 {
-	int32		size = arg_int32(fcinfo, n, "batch_size");
-
-	if (size < 1 || size > 100000)
-		raise_bad_argument("batch_size must be between 1 and 100000",
-						   psprintf("It is %d.", size), NULL);
-	return size;
+	return arg_int32_between(fcinfo, n, "batch_size", 1, 100000);
 }
 
 Datum

@@ -58,6 +58,8 @@ extern Datum ev_finish(Datum result);
 /* Arguments and arrays. */
 extern int64 arg_id(FunctionCallInfo fcinfo, int n, const char *name);
 extern int32 arg_int32(FunctionCallInfo fcinfo, int n, const char *name);
+extern int32 arg_int32_between(FunctionCallInfo fcinfo, int n, const char *name,
+							   int32 min, int32 max);
 extern char *arg_string(FunctionCallInfo fcinfo, int n);
 extern char *arg_nonempty_string(FunctionCallInfo fcinfo, int n, const char *name);
 extern int32 arg_batch_size(FunctionCallInfo fcinfo, int n);

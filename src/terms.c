@@ -27,7 +27,6 @@ read_terms(int64 event_id, const int64 *tier_ids, int n)
 		INT8OID, INT8ARRAYOID);
 	Datum		values[2] = {Int64GetDatum(event_id), int64_array(tier_ids, n)};
 	EventTerms *event = palloc0(sizeof(EventTerms));
-	TimestampTz end_time;
 	Datum		hold;
 	bool		isnull;
 	uint64		rows;
@@ -43,7 +42,7 @@ read_terms(int64 event_id, const int64 *tier_ids, int n)
 	hold = spi_datum(0, 3, &isnull);
 	event->hold_duration = isnull ? NULL : DatumGetIntervalP(hold);
 	event->max_per_buyer = spi_int32(0, 4);
-	end_time = spi_timestamp(0, 5, DT_NOEND);
+	event->end_time = spi_timestamp(0, 5, DT_NOEND);
 
 	event->tiers = palloc(sizeof(TierTerms) * rows);
 	for (uint64 i = 0; i < rows; i++)
@@ -58,7 +57,7 @@ read_terms(int64 event_id, const int64 *tier_ids, int n)
 		tier->shards = DatumGetInt16(spi_datum(i, 9, &isnull));
 		tier->max_per_order = spi_int32(i, 10);
 		tier->sale_start = spi_timestamp(i, 11, DT_NOBEGIN);
-		tier->sale_end = spi_timestamp(i, 12, end_time);
+		tier->sale_end = spi_timestamp(i, 12, event->end_time);
 		event->ntiers++;
 	}
 	return event;

@@ -33,6 +33,7 @@ typedef struct EventTerms
 	char	   *currency;
 	Interval   *hold_duration;	/* or NULL */
 	int32		max_per_buyer;	/* 0 for no limit */
+	TimestampTz end_time;
 	int			ntiers;
 	TierTerms  *tiers;			/* those asked for that exist, of any event */
 } EventTerms;

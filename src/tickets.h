@@ -14,10 +14,16 @@
 
 #include "json_args.h"
 
-extern bool assign_attendees(int64 order_id, Attendee *attendees, int n, Refusal *refusal);
-extern void issue_tickets(int64 order_id, const Attendee *attendees, int n, TimestampTz now);
+extern Selection *read_items(int64 order_id, int *n);
+extern Attendee *seat_attendees(const Selection *items, int nitems,
+								const Attendee *attendees, int n, int *ntickets);
+extern Datum issue_tickets(int64 order_id, int64 event_id, const Attendee *seats, int n,
+						   TimestampTz now);
 extern Datum order_tickets(int64 order_id, bool *isnull);
-extern void notify_buyer(const char *kind, int64 order_id, const char *facts_sql_name,
-						 Datum facts, TimestampTz now);
+extern void notify_buyer(const char *kind, int64 order_id, Datum amount, const char *reason,
+						 TimestampTz now);
+
+/* notify_buyer(): no amount */
+#define NO_AMOUNT ((Datum) 0)
 
 #endif							/* EVENTLY_TICKETS_H */
