@@ -468,7 +468,9 @@ insert_orders(Batch *batch)
 	static SpiQuery query = SPI_QUERY(
 		"WITH r AS MATERIALIZED ("
 		" SELECT pg_catalog.nextval('evently.order_ids') AS order_id, u.*"
-		" FROM pg_catalog.unnest($1, $2, $3, $4, $5, $6, $7) WITH ORDINALITY"
+		" FROM ROWS FROM (pg_catalog.unnest($1), pg_catalog.unnest($2), pg_catalog.unnest($3),"
+		"  pg_catalog.unnest($4), pg_catalog.unnest($5), pg_catalog.unnest($6),"
+		"  pg_catalog.unnest($7)) WITH ORDINALITY"
 		"  u (event_id, buyer_id, buyer_email, idempotency_key, total, currency, expires_at, n)),"
 		" o AS (INSERT INTO evently.orders (order_id, event_id, buyer_id, buyer_email,"
 		"  idempotency_key, total_amount, currency, created_at, expires_at)"
@@ -533,7 +535,8 @@ insert_items(Batch *batch)
 	static SpiQuery query = SPI_QUERY(
 		"INSERT INTO evently.order_items (order_id, tier_id, quantity, unit_price)"
 		" SELECT u.order_id, u.tier_id, u.quantity, u.unit_price"
-		" FROM pg_catalog.unnest($1, $2, $3, $4) u (order_id, tier_id, quantity, unit_price)",
+		" FROM ROWS FROM (pg_catalog.unnest($1), pg_catalog.unnest($2), pg_catalog.unnest($3),"
+		"  pg_catalog.unnest($4)) u (order_id, tier_id, quantity, unit_price)",
 		INT8ARRAYOID, INT8ARRAYOID, INT4ARRAYOID, NUMERICARRAYOID);
 	static const Oid types[4] = {INT8OID, INT8OID, INT4OID, NUMERICOID};
 	Datum	   *columns[4];

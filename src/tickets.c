@@ -88,7 +88,8 @@ issue_tickets(int64 order_id, int64 event_id, const Attendee *seats, int n, Time
 		" INSERT INTO evently.tickets AS t"
 		"  (order_id, event_id, tier_id, attendee_name, attendee_email, issued_at)"
 		" SELECT $1, $2, s.tier_id, s.name, s.email, $6"
-		" FROM pg_catalog.unnest($3, $4, $5) WITH ORDINALITY s (tier_id, name, email, n)"
+		" FROM ROWS FROM (pg_catalog.unnest($3), pg_catalog.unnest($4), pg_catalog.unnest($5))"
+		" WITH ORDINALITY s (tier_id, name, email, n)"
 		" ORDER BY s.n RETURNING t)"
 		" SELECT pg_catalog.array_agg(i.t ORDER BY (i.t).ticket_id) FROM issued i",
 		INT8OID, INT8OID, INT8ARRAYOID, TEXTARRAYOID, TEXTARRAYOID, TIMESTAMPTZOID);
