@@ -100,16 +100,16 @@ FROM money
 WHERE confirmed AND status <> CASE WHEN returned = 0 THEN 'CONFIRMED'
 	WHEN live = 0 THEN 'REFUNDED' ELSE 'PARTIALLY_REFUNDED' END
 UNION ALL
-SELECT 'buyer limit', format('event %s, buyer %s', b.event_id, b.buyer_id),
-	format('%s counted, %s held and owned', b.taken, coalesce(a.taken, 0))
+SELECT 'buyer limit', format('event %s, buyer %s', event_id, buyer_id),
+	format('%s counted, %s held and owned', coalesce(b.taken, 0), coalesce(a.taken, 0))
 FROM evently.buyer_limits b
-JOIN evently.events e ON e.event_id = b.event_id AND e.max_tickets_per_buyer IS NOT NULL
-LEFT JOIN (SELECT i.event_id, i.buyer_id,
+FULL JOIN (SELECT i.event_id, i.buyer_id,
 		sum(CASE WHEN i.confirmed THEN coalesce(k.live, 0) ELSE i.quantity END) AS taken
 	FROM item i LEFT JOIN ticket k ON k.order_id = i.order_id AND k.tier_id = i.tier_id
 	WHERE i.channel = 'SALE' AND (i.confirmed OR i.status = 'PENDING')
-	GROUP BY i.event_id, i.buyer_id) a ON a.event_id = b.event_id AND a.buyer_id = b.buyer_id
-WHERE b.taken <> coalesce(a.taken, 0)
+	GROUP BY i.event_id, i.buyer_id) a USING (event_id, buyer_id)
+JOIN evently.events e USING (event_id)
+WHERE e.max_tickets_per_buyer IS NOT NULL AND coalesce(b.taken, 0) <> coalesce(a.taken, 0)
 UNION ALL
 SELECT 'reference', format('order %s', i.order_id),
 	format('tier %s is not a tier of event %s', i.tier_id, i.event_id)

@@ -336,7 +336,8 @@ ev_create_tier(PG_FUNCTION_ARGS)
 	static SpiQuery query = SPI_QUERY(
 		"INSERT INTO evently.ticket_tiers AS t (event_id, name, price, total_quantity, sale_start,"
 		"  sale_end, max_per_order, shards, held_back)"
-		" VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9) RETURNING t, t.tier_id",
+		" VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)"
+		" ON CONFLICT (event_id, name) DO NOTHING RETURNING t, t.tier_id",
 		INT8OID, TEXTOID, NUMERICOID, INT4OID, TIMESTAMPTZOID, TIMESTAMPTZOID, INT4OID, INT2OID,
 		INT4OID);
 	int64		event_id = arg_id(fcinfo, 0, "event_id");
@@ -376,7 +377,11 @@ ev_create_tier(PG_FUNCTION_ARGS)
 		raise_not_found("event", event_id);
 	require_open_event(event_id, event->status);
 	check_capacity(event_id, total);
-	(void) spi_run(&query, values, nulls);
+	if (spi_run(&query, values, nulls) == 0)
+		raise_error(ERRCODE_UNIQUE_VIOLATION,
+					psprintf("event " INT64_FORMAT " has a tier \"%s\" already", event_id,
+							 TextDatumGetCString(values[1])),
+					NULL, "Choose another name.");
 	row = spi_result(0, 1);
 	tier_id = spi_int64(0, 2);
 	insert_shards(tier_id, 0, shards);

@@ -32,12 +32,21 @@ require_open_event(int64 event_id, const char *status)
 		raise_wrong_event_state(event_id, status, "A cancelled or completed event does not change.");
 }
 
-/* Lock an event against sales; its status. P0002 if unknown. */
+/*
+ * Lock an event against sales; its status. P0002 if unknown.
+ *
+ * The row comes first: a plain UPDATE that begins a limit per buyer has the row
+ * too before its trigger waits for the event's lock (guards.c).
+ */
 static char *
 lock_event(int64 event_id)
 {
+	static SpiQuery row = SPI_QUERY(
+		"SELECT 1 FROM evently.events WHERE event_id = $1 FOR NO KEY UPDATE", INT8OID);
+	Datum		values[1] = {Int64GetDatum(event_id)};
 	EventTerms *event;
 
+	(void) spi_run(&row, values, NULL);
 	lock_event_exclusive(event_id);
 	event = read_terms(event_id, NULL, 0);
 	if (!event->found)

@@ -280,7 +280,7 @@ lock_stock(StockChange *changes, int n, bool partly)
 {
 	for (int i = 0; i < n; i++)
 	{
-		if (changes[i].delta > 0)
+		if (changes[i].delta > 0 || (changes[i].delta == 0 && changes[i].may_add))
 			lock_for_adding(&changes[i]);
 		else if (changes[i].delta < 0 && !lock_for_taking(&changes[i], partly))
 		{

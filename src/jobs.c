@@ -108,14 +108,13 @@ job_name(void)
 	return psprintf("evently %s", get_database_name(MyDatabaseId));
 }
 
-/* pg_cron lives in one database; elsewhere, say how to schedule from there. */
+/* pg_cron lives in one database; elsewhere, say what to run there. */
 static void
-require_pg_cron(void)
+require_pg_cron(const char *sql_elsewhere, const char *without_pg_cron)
 {
 	static SpiQuery query = SPI_QUERY(
 		"SELECT 1 FROM pg_catalog.pg_extension WHERE extname = 'pg_cron'");
 	const char *home = GetConfigOption("cron.database_name", true, false);
-	char	   *database = get_database_name(MyDatabaseId);
 
 	if (spi_run(&query, NULL, NULL) > 0)
 		return;
@@ -123,11 +122,7 @@ require_pg_cron(void)
 				"extension pg_cron is not in this database",
 				home ? psprintf("It belongs in database \"%s\".", home)
 				: "It is not in shared_preload_libraries.",
-				home ? psprintf("Run there: SELECT cron.schedule_in_database(%s, '* * * * *', "
-								"'" JOB_COMMAND "', %s);",
-								quote_literal_cstr(job_name()), quote_literal_cstr(database))
-				: psprintf("Run every minute, for example by cron: psql -X -d %s -c '" JOB_COMMAND "'",
-						   quote_literal_cstr(database)));
+				home ? psprintf("Run there: %s", sql_elsewhere) : without_pg_cron);
 }
 
 /* schedule_jobs(): every minute; pg_cron's job id */
@@ -139,10 +134,14 @@ ev_schedule_jobs(PG_FUNCTION_ARGS)
 		"SELECT cron.schedule($1, '* * * * *', '" JOB_COMMAND "')", TEXTOID);
 	Datum		values[1];
 	int64		job_id;
+	char	   *database = quote_literal_cstr(get_database_name(MyDatabaseId));
 
 	(void) fcinfo;
 	ev_connect();
-	require_pg_cron();
+	require_pg_cron(psprintf("SELECT cron.schedule_in_database(%s, '* * * * *', '" JOB_COMMAND "', %s);",
+							 quote_literal_cstr(job_name()), database),
+					psprintf("Run every minute, for example by cron: psql -X -d %s -c '" JOB_COMMAND "'",
+							 database));
 	values[0] = CStringGetTextDatum(job_name());
 	(void) spi_run(&query, values, NULL);
 	job_id = spi_int64(0, 1);
@@ -164,7 +163,7 @@ ev_unschedule_jobs(PG_FUNCTION_ARGS)
 
 	(void) fcinfo;
 	ev_connect();
-	require_pg_cron();
+	require_pg_cron(psprintf("SELECT cron.unschedule(%s);", quote_literal_cstr(job_name())), NULL);
 	values[0] = CStringGetTextDatum(job_name());
 	n = spi_run(&query, values, NULL);
 	ev_finish((Datum) 0);

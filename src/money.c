@@ -40,6 +40,13 @@ same_amount(Datum a, Datum b)
 	return compare(a, b) == 0;
 }
 
+/* Whether it is below what the domain amount admits. */
+bool
+is_below_amount_limit(Datum value)
+{
+	return compare(value, whole(AMOUNT_BELOW)) < 0;
+}
+
 static char *
 it_is(Datum value)
 {
@@ -52,7 +59,7 @@ arg_amount(FunctionCallInfo fcinfo, int n, const char *name)
 {
 	Datum		value = arg_numeric_between(fcinfo, n, name, 0, AMOUNT_BELOW);
 
-	if (compare(value, whole(AMOUNT_BELOW)) == 0 ||
+	if (!is_below_amount_limit(value) ||
 		!same_amount(value, DirectFunctionCall2(numeric_round, value,
 												Int32GetDatum(AMOUNT_DECIMALS))))
 		raise_bad_argument(psprintf("%s must be an amount below 10^12 with at most %d decimals",

@@ -108,6 +108,51 @@ lock_lapsed_orders(int64 event_id, int64 tier_id, TimestampTz now, int limit, in
 	return spi_int64_column(1, n);
 }
 
+/*
+ * Lock a buyer's own holds that have lapsed. The caller has the buyer's lock,
+ * so it may wait for them.
+ */
+int64 *
+lock_lapsed_orders_of_buyer(int64 event_id, int64 buyer_id, TimestampTz now, int *n)
+{
+#define OWN_LAPSED_ORDERS \
+	" FROM evently.orders o WHERE o.event_id = $1 AND o.status = 'PENDING'" \
+	" AND o.expires_at <= $3 AND o.buyer_id = $2 AND o.channel = 'SALE'"
+	static SpiQuery lock = SPI_QUERY(
+		"SELECT o.order_id" OWN_LAPSED_ORDERS " ORDER BY o.order_id FOR NO KEY UPDATE",
+		INT8OID, INT8OID, TIMESTAMPTZOID);
+	static SpiQuery count = SPI_QUERY(
+		"SELECT pg_catalog.count(*)" OWN_LAPSED_ORDERS,
+		INT8OID, INT8OID, TIMESTAMPTZOID);
+	Datum		values[3] = {
+		Int64GetDatum(event_id), Int64GetDatum(buyer_id), TimestampTzGetDatum(now)
+	};
+	int64	   *order_ids;
+
+	(void) spi_run(&lock, values, NULL);
+	order_ids = spi_int64_column(1, n);
+	if (IsolationUsesXactSnapshot())
+	{
+		(void) spi_read_fresh(&count, values, NULL);
+		if (spi_int64(0, 1) != *n)
+			raise_serialization_failure();
+	}
+	return order_ids;
+}
+
+/* How many tickets the orders are for. */
+int64
+ordered_quantity(const int64 *order_ids, int n)
+{
+	static SpiQuery query = SPI_QUERY(
+		"SELECT coalesce(sum(quantity), 0) FROM evently.order_items WHERE order_id = ANY ($1)",
+		INT8ARRAYOID);
+	Datum		values[1] = {int64_array(order_ids, n)};
+
+	(void) spi_read_fresh(&query, values, NULL);
+	return spi_int64(0, 1);
+}
+
 /* Add what the orders' items come to, times sign, to the changes. */
 void
 add_ordered_stock(const int64 *order_ids, int n, int sign, StockChange **changes, int *nchanges)
@@ -129,9 +174,13 @@ add_ordered_stock(const int64 *order_ids, int n, int sign, StockChange **changes
 	}
 }
 
-/* Set locked PENDING orders to their end, and give back their buyers' limits. */
+/*
+ * Set locked PENDING orders to their end; what their buyers have less is added
+ * to "buyers", for apply_buyer_changes().
+ */
 void
-end_orders(const int64 *order_ids, int n, const char *status, const char *reason, TimestampTz now)
+end_orders(const int64 *order_ids, int n, const char *status, const char *reason, TimestampTz now,
+		   BuyerChanges *buyers)
 {
 	static SpiQuery update = SPI_QUERY(
 		"UPDATE evently.orders SET status = $2, cancel_reason = $3,"
@@ -145,33 +194,23 @@ end_orders(const int64 *order_ids, int n, const char *status, const char *reason
 		" JOIN evently.order_items i ON i.order_id = o.order_id"
 		" WHERE o.order_id = ANY ($1) AND o.channel = 'SALE'"
 		" AND e.max_tickets_per_buyer IS NOT NULL"
-		" GROUP BY o.event_id, o.buyer_id ORDER BY o.event_id, o.buyer_id",
+		" GROUP BY o.event_id, o.buyer_id",
 		INT8ARRAYOID);
 	char		nulls[4] = "    ";
 	Datum		values[4] = {
 		int64_array(order_ids, n), CStringGetTextDatum(status),
 		string_datum_or_null(reason, &nulls[2]), TimestampTzGetDatum(now)
 	};
-	int64	   *event_ids;
-	int64	   *buyer_ids;
-	int32	   *quantities;
-	int			buyers;
+	uint64		rows;
 
 	if (n == 0)
 		return;
 	if (spi_run(&update, values, nulls) != (uint64) n)
 		elog(ERROR, "a locked order has vanished");
 
-	buyers = (int) spi_read_fresh(&limited, values, NULL);
-	if (buyers == 0)
-		return;
-	event_ids = spi_int64_column(1, &buyers);
-	buyer_ids = spi_int64_column(2, &buyers);
-	quantities = palloc(sizeof(int32) * buyers);
-	for (int i = 0; i < buyers; i++)
-		quantities[i] = spi_int32(i, 3);
-	for (int i = 0; i < buyers; i++)
-		give_back_buyer_taken(event_ids[i], buyer_ids[i], quantities[i]);
+	rows = spi_read_fresh(&limited, values, NULL);
+	for (uint64 i = 0; i < rows; i++)
+		add_buyer_change(buyers, spi_int64(i, 1), spi_int64(i, 2), -spi_int32(i, 3), 0);
 }
 
 /* End locked PENDING orders: their tickets go back on sale. */
@@ -180,6 +219,7 @@ end_holds(const int64 *order_ids, int n, const char *status, const char *reason,
 {
 	StockChange *changes = NULL;
 	int			nchanges = 0;
+	BuyerChanges buyers = {0};
 	int64	   *tier_ids;
 
 	if (n == 0)
@@ -187,7 +227,8 @@ end_holds(const int64 *order_ids, int n, const char *status, const char *reason,
 	add_ordered_stock(order_ids, n, 1, &changes, &nchanges);
 	(void) lock_stock(changes, nchanges, false);
 	(void) apply_stock(changes, nchanges);
-	end_orders(order_ids, n, status, reason, now);
+	end_orders(order_ids, n, status, reason, now, &buyers);
+	apply_buyer_changes(&buyers);
 
 	tier_ids = palloc(sizeof(int64) * nchanges);
 	for (int i = 0; i < nchanges; i++)
@@ -208,7 +249,7 @@ buyer_taken(int64 event_id, int64 buyer_id)
 }
 
 /* Count tickets of a buyer, whose lock the caller holds and whose limit it checked. */
-void
+static void
 add_buyer_taken(int64 event_id, int64 buyer_id, int32 quantity, int32 limit)
 {
 	static SpiQuery query = SPI_QUERY(
@@ -242,6 +283,51 @@ give_back_buyer_taken(int64 event_id, int64 buyer_id, int32 quantity)
 			raise_serialization_failure();
 		elog(ERROR, "buyer " INT64_FORMAT " of event " INT64_FORMAT " is not counted",
 			 buyer_id, event_id);
+	}
+}
+
+/* Add to the changes, which stay sorted by event and buyer, one entry each. */
+void
+add_buyer_change(BuyerChanges *buyers, int64 event_id, int64 buyer_id, int32 delta, int32 limit)
+{
+	BuyerChange *change;
+	int			i = buyers->n;
+
+	while (i > 0 && (buyers->changes[i - 1].event_id > event_id ||
+					 (buyers->changes[i - 1].event_id == event_id &&
+					  buyers->changes[i - 1].buyer_id >= buyer_id)))
+		i--;
+	if (i == buyers->n || buyers->changes[i].event_id != event_id ||
+		buyers->changes[i].buyer_id != buyer_id)
+	{
+		buyers->changes = buyers->changes
+			? repalloc(buyers->changes, sizeof(BuyerChange) * (buyers->n + 1))
+			: palloc(sizeof(BuyerChange));
+		memmove(buyers->changes + i + 1, buyers->changes + i,
+				sizeof(BuyerChange) * (buyers->n - i));
+		buyers->changes[i] = (BuyerChange) {.event_id = event_id, .buyer_id = buyer_id};
+		buyers->n++;
+	}
+	change = &buyers->changes[i];
+	change->delta += delta;
+	change->limit = Max(change->limit, limit);
+}
+
+/*
+ * Count the changes, in their order: who reclaims the holds of others counts
+ * down for them and up for himself, and two may do so crosswise.
+ */
+void
+apply_buyer_changes(const BuyerChanges *buyers)
+{
+	for (int i = 0; i < buyers->n; i++)
+	{
+		BuyerChange *change = &buyers->changes[i];
+
+		if (change->delta > 0)
+			add_buyer_taken(change->event_id, change->buyer_id, change->delta, change->limit);
+		else if (change->delta < 0)
+			give_back_buyer_taken(change->event_id, change->buyer_id, -change->delta);
 	}
 }
 

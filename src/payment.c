@@ -95,7 +95,7 @@ take_again(const Order *order, const Selection *items, int nitems, TimestampTz n
 {
 	int64	   *tier_ids = palloc(sizeof(int64) * Max(nitems, 1));
 	EventTerms *event;
-	StockPlan	plan;
+	StockPlan	plan = {0};
 	int64		quantity = 0;
 
 	for (int i = 0; i < nitems; i++)
@@ -116,14 +116,18 @@ take_again(const Order *order, const Selection *items, int nitems, TimestampTz n
 
 	if (event->max_per_buyer > 0 &&
 		!within_buyer_limit(event, order->buyer_id,
-							buyer_taken(order->event_id, order->buyer_id), quantity, refusal))
+							taken_by_buyer(&plan, order->event_id, order->buyer_id,
+										   event->max_per_buyer, quantity, now),
+							quantity, refusal))
 		return false;
 	if (!plan_stock(&plan, event, items, nitems, now, refusal))
 		return false;
 	if (write_stock_plan(&plan, now))
 		label_after_taking(order->event_id);
 	if (event->max_per_buyer > 0)
-		add_buyer_taken(order->event_id, order->buyer_id, (int32) quantity, event->max_per_buyer);
+		add_buyer_change(&plan.buyers, order->event_id, order->buyer_id, (int32) quantity,
+						 event->max_per_buyer);
+	apply_buyer_changes(&plan.buyers);
 	return true;
 }
 
@@ -227,10 +231,11 @@ confirm(Payment *payment, const Order *order, Datum values[4], bool nulls[4])
 							psprintf("It lapsed at %s, and its tickets are gone.",
 									 timestamptz_to_str(order->expires_at)),
 							"Reserve again.");
-			outcome = "REFUND_DUE";
-			values[3] = turn_away(payment, order, outcome, &nulls[3]);
+			/* Stock first: who records a payment waits for no stock (docs/concurrency.md). */
 			if (order_has_status(order, "PENDING"))
 				end_holds(&order->order_id, 1, "EXPIRED", NULL, payment->now);
+			outcome = "REFUND_DUE";
+			values[3] = turn_away(payment, order, outcome, &nulls[3]);
 		}
 		if (strcmp(outcome, "REFUND_DUE") != 0)
 		{

@@ -92,13 +92,17 @@ payment_refund(const char *payment_id, bool *isnull)
 
 /*
  * The refund of this id, if there is one: the same call was made before. False
- * if there is none; 22023 if it was made with other content.
+ * if there is none; 22023 if it was made with other content. A call for all
+ * tickets left none, so one that finds some is another.
  */
 static bool
 find_refund(const char *refund_id, const Order *order, Datum ticket_ids, bool all, Datum *row)
 {
 	static SpiQuery query = SPI_QUERY(
-		"SELECT r, r.order_id, $3 OR (r.ticket_ids <@ $2 AND r.ticket_ids @> $2)"
+		"SELECT r, r.order_id, CASE WHEN $3 THEN NOT EXISTS"
+		"  (SELECT FROM evently.tickets k"
+		"   WHERE k.order_id = r.order_id AND k.status IN ('VALID', 'USED'))"
+		"  ELSE r.ticket_ids <@ $2 AND r.ticket_ids @> $2 END"
 		" FROM evently.refunds r WHERE r.refund_id = $1",
 		TEXTOID, INT8ARRAYOID, BOOLOID);
 	Datum		values[3] = {

@@ -56,9 +56,12 @@ find_order_by_key(const Request *request, int64 *order_id, Refusal *refusal)
 	return true;
 }
 
-/* What a tier has for sale, and what its lapsed holds would bring, in one snapshot. */
+/*
+ * What a tier has for sale, and what its lapsed holds would bring that the plan
+ * has not counted in, in one snapshot.
+ */
 void
-read_stock_and_lapsed(int64 event_id, int64 tier_id, TimestampTz now,
+read_stock_and_lapsed(const StockPlan *plan, int64 event_id, int64 tier_id, TimestampTz now,
 					  int64 *available, int64 *lapsed)
 {
 	static SpiQuery query = SPI_QUERY(
@@ -66,10 +69,12 @@ read_stock_and_lapsed(int64 event_id, int64 tier_id, TimestampTz now,
 		"  WHERE s.tier_id = $2),"
 		" (SELECT coalesce(sum(i.quantity), 0) FROM evently.orders o"
 		"  JOIN evently.order_items i ON i.order_id = o.order_id AND i.tier_id = $2"
-		"  WHERE o.event_id = $1 AND o.status = 'PENDING' AND o.expires_at <= $3)",
-		INT8OID, INT8OID, TIMESTAMPTZOID);
-	Datum		values[3] = {
-		Int64GetDatum(event_id), Int64GetDatum(tier_id), TimestampTzGetDatum(now)
+		"  WHERE o.event_id = $1 AND o.status = 'PENDING' AND o.expires_at <= $3"
+		"  AND o.order_id <> ALL ($4))",
+		INT8OID, INT8OID, TIMESTAMPTZOID, INT8ARRAYOID);
+	Datum		values[4] = {
+		Int64GetDatum(event_id), Int64GetDatum(tier_id), TimestampTzGetDatum(now),
+		int64_array(plan->reclaimed, plan->nreclaimed)
 	};
 
 	(void) spi_read_fresh(&query, values, NULL);
@@ -77,13 +82,10 @@ read_stock_and_lapsed(int64 event_id, int64 tier_id, TimestampTz now,
 	*lapsed = spi_int64(0, 2);
 }
 
-/* Lock lapsed holds that have "missing" tickets of a tier, and count theirs in. */
-void
-reclaim_for_tier(StockPlan *plan, int64 event_id, int64 tier_id, int64 missing, TimestampTz now)
+/* Count locked orders in that are to end, each once. */
+static void
+reclaim(StockPlan *plan, const int64 *orders, int n)
 {
-	int			n;
-	int64	   *orders = lock_lapsed_orders(event_id, tier_id, now,
-											Min(missing, PG_INT16_MAX) + plan->nreclaimed, &n);
 	int			fresh = 0;
 
 	plan->reclaimed = plan->reclaimed
@@ -104,8 +106,39 @@ reclaim_for_tier(StockPlan *plan, int64 event_id, int64 tier_id, int64 missing, 
 	plan->nreclaimed += fresh;
 }
 
+/* Lock lapsed holds that have "missing" tickets of a tier, and count theirs in. */
+void
+reclaim_for_tier(StockPlan *plan, int64 event_id, int64 tier_id, int64 missing, TimestampTz now)
+{
+	int			n;
+	int64	   *orders = lock_lapsed_orders(event_id, tier_id, now,
+											Min(missing, PG_INT16_MAX) + plan->nreclaimed, &n);
+
+	reclaim(plan, orders, n);
+}
+
 /*
- * Lock stock for the selections. When a tier lacks stock its lapsed holds are
+ * What a buyer has and holds at an event with a limit, when that many more are
+ * wanted. If they would be too many, the buyer's own lapsed holds are reclaimed:
+ * nobody need wait for the job to buy again.
+ */
+int64
+taken_by_buyer(StockPlan *plan, int64 event_id, int64 buyer_id, int64 limit, int64 wanted,
+			   TimestampTz now)
+{
+	int64		taken = buyer_taken(event_id, buyer_id);
+	int64	   *orders;
+	int			n;
+
+	if (taken + wanted <= limit)
+		return taken;
+	orders = lock_lapsed_orders_of_buyer(event_id, buyer_id, now, &n);
+	reclaim(plan, orders, n);
+	return buyer_taken(event_id, buyer_id) - ordered_quantity(orders, n);
+}
+
+/*
+ * Lock stock for the selections; the plan may have reclaimed holds before. When a tier lacks stock its lapsed holds are
  * counted in. False when there is not enough: true by one snapshot in which
  * free tickets and lapsed holds together did not do.
  */
@@ -113,7 +146,6 @@ bool
 plan_stock(StockPlan *plan, EventTerms *event, const Selection *selections, int n,
 		   TimestampTz now, Refusal *refusal)
 {
-	memset(plan, 0, sizeof(StockPlan));
 	for (int i = 0; i < n; i++)
 		add_stock_change(&plan->changes, &plan->nchanges, selections[i].tier_id,
 						 find_tier(event, selections[i].tier_id)->shards,
@@ -132,7 +164,7 @@ plan_stock(StockPlan *plan, EventTerms *event, const Selection *selections, int 
 			return true;
 		tier_id = plan->changes[lacking].tier_id;
 		wanted = -plan->changes[lacking].delta;
-		read_stock_and_lapsed(event->event_id, tier_id, now, &available, &lapsed);
+		read_stock_and_lapsed(plan, event->event_id, tier_id, now, &available, &lapsed);
 		if (available >= wanted)
 			continue;
 		if (available + lapsed >= wanted)
@@ -141,7 +173,7 @@ plan_stock(StockPlan *plan, EventTerms *event, const Selection *selections, int 
 			if (plan->nreclaimed > nreclaimed)
 				continue;
 			/* Somebody is at those holds, or this snapshot is too old to see them. */
-			if (nreclaimed == 0 && IsolationUsesXactSnapshot())
+			if (IsolationUsesXactSnapshot())
 				raise_serialization_failure();
 		}
 
@@ -167,7 +199,7 @@ write_stock_plan(StockPlan *plan, TimestampTz now)
 		int64	   *restocked = palloc(sizeof(int64) * plan->nchanges);
 		int			n = 0;
 
-		end_orders(plan->reclaimed, plan->nreclaimed, "EXPIRED", NULL, now);
+		end_orders(plan->reclaimed, plan->nreclaimed, "EXPIRED", NULL, now, &plan->buyers);
 		for (int i = 0; i < plan->nchanges; i++)
 		{
 			if (plan->changes[i].delta > 0)
@@ -251,11 +283,12 @@ reserve(const Request *request, Datum *result, Refusal *refusal)
 		return false;
 	if (event->max_per_buyer > 0 &&
 		!within_buyer_limit(event, request->buyer_id,
-							buyer_taken(request->event_id, request->buyer_id),
+							taken_by_buyer(&plan, request->event_id, request->buyer_id,
+										   event->max_per_buyer, request->quantity, now),
 							request->quantity, refusal))
 		return false;
 
-	if (request->nselections > 1 || first->tier_id == short_tier ||
+	if (request->nselections > 1 || first->tier_id == short_tier || plan.nreclaimed > 0 ||
 		strcmp(event->status, "SOLD_OUT") == 0 ||
 		!take_from_own_shard(first->tier_id, find_tier(event, first->tier_id)->shards,
 							 (int32) first->quantity, &emptied))
@@ -268,8 +301,9 @@ reserve(const Request *request, Datum *result, Refusal *refusal)
 
 	*result = insert_order(event, request, now);
 	if (event->max_per_buyer > 0)
-		add_buyer_taken(request->event_id, request->buyer_id, (int32) request->quantity,
-						event->max_per_buyer);
+		add_buyer_change(&plan.buyers, request->event_id, request->buyer_id,
+						 (int32) request->quantity, event->max_per_buyer);
+	apply_buyer_changes(&plan.buyers);
 	if (emptied)
 		label_after_taking(request->event_id);
 	return true;

@@ -13,6 +13,7 @@
 
 #include "inventory.h"
 #include "json_args.h"
+#include "orders.h"
 #include "terms.h"
 
 /* Stock that is locked for a call, and the lapsed holds that it reclaims. */
@@ -22,15 +23,18 @@ typedef struct StockPlan
 	int			nchanges;
 	int64	   *reclaimed;		/* locked orders */
 	int			nreclaimed;
+	BuyerChanges buyers;		/* written by the caller, its own buyers included */
 } StockPlan;
 
 extern bool find_order_by_key(const Request *request, int64 *order_id, Refusal *refusal);
-extern void read_stock_and_lapsed(int64 event_id, int64 tier_id, TimestampTz now,
+extern void read_stock_and_lapsed(const StockPlan *plan, int64 event_id, int64 tier_id, TimestampTz now,
 								  int64 *available, int64 *lapsed);
 extern bool plan_stock(StockPlan *plan, EventTerms *event, const Selection *selections, int n,
 					   TimestampTz now, Refusal *refusal);
 extern void reclaim_for_tier(StockPlan *plan, int64 event_id, int64 tier_id, int64 missing,
 							 TimestampTz now);
+extern int64 taken_by_buyer(StockPlan *plan, int64 event_id, int64 buyer_id, int64 limit,
+							 int64 wanted, TimestampTz now);
 extern bool write_stock_plan(StockPlan *plan, TimestampTz now);
 
 #endif							/* EVENTLY_RESERVE_H */

@@ -48,6 +48,7 @@ typedef struct BuyerCount
 	int64		event_id;
 	int64		buyer_id;
 	int32		limit;
+	int64		wanted;
 	int64		taken;
 	int32		added;
 } BuyerCount;
@@ -252,9 +253,9 @@ wants_stock(const BatchEntry *entry)
 	return entry->accepted && entry->order_id == 0;
 }
 
-/* Read what the buyers with a limit have. */
+/* List the buyers with a limit, and what they want in all. */
 static void
-read_limits(Batch *batch)
+list_limits(Batch *batch)
 {
 	int			kept = 0;
 
@@ -267,7 +268,8 @@ read_limits(Batch *batch)
 			batch->buyers[batch->nbuyers++] = (BuyerCount) {
 				.event_id = entry->request.event_id,
 				.buyer_id = entry->request.buyer_id,
-				.limit = entry->event->max_per_buyer
+				.limit = entry->event->max_per_buyer,
+				.wanted = entry->request.quantity
 			};
 	}
 	qsort(batch->buyers, batch->nbuyers, sizeof(BuyerCount), compare_buyers);
@@ -275,10 +277,10 @@ read_limits(Batch *batch)
 	{
 		if (kept == 0 || compare_buyers(&batch->buyers[kept - 1], &batch->buyers[i]) != 0)
 			batch->buyers[kept++] = batch->buyers[i];
+		else
+			batch->buyers[kept - 1].wanted += batch->buyers[i].wanted;
 	}
 	batch->nbuyers = kept;
-	for (int i = 0; i < batch->nbuyers; i++)
-		batch->buyers[i].taken = buyer_taken(batch->buyers[i].event_id, batch->buyers[i].buyer_id);
 }
 
 static BuyerCount *
@@ -349,11 +351,12 @@ reclaim_for_batch(Batch *batch)
 	StockPlan  *plan = &batch->plan;
 	int32	   *missing = palloc0(sizeof(int32) * Max(batch->nwishes, 1));
 	bool		lacking = false;
-	int			before = plan->nreclaimed;
 
 	for (int i = 0; i < batch->nwishes; i++)
 	{
-		missing[i] = batch->wishes[i].wanted - find_change(batch, batch->wishes[i].tier_id)->covered;
+		StockChange *change = find_change(batch, batch->wishes[i].tier_id);
+
+		missing[i] = -change->delta - change->covered;
 		lacking |= missing[i] > 0;
 	}
 	if (!lacking)
@@ -369,16 +372,23 @@ reclaim_for_batch(Batch *batch)
 
 		if (missing[i] <= 0)
 			continue;
-		read_stock_and_lapsed(wish->event_id, wish->tier_id, batch->now, &available, &lapsed);
+		read_stock_and_lapsed(plan, wish->event_id, wish->tier_id, batch->now, &available, &lapsed);
 		if (lapsed == 0)
 			continue;
 		reclaim_for_tier(plan, wish->event_id, wish->tier_id, missing[i], batch->now);
-		if (plan->nreclaimed == known && before == known && IsolationUsesXactSnapshot())
+		if (plan->nreclaimed == known && IsolationUsesXactSnapshot())
 			raise_serialization_failure();
 	}
-	for (int i = 0; i < plan->nchanges; i++)
-		plan->changes[i].may_add = plan->nreclaimed > before;
 	return true;
+}
+
+/* Lock what there is of the stock; where holds were reclaimed, also to add to it. */
+static void
+lock_batch_stock(StockPlan *plan)
+{
+	for (int i = 0; i < plan->nchanges; i++)
+		plan->changes[i].may_add = plan->nreclaimed > 0;
+	(void) lock_stock(plan->changes, plan->nchanges, true);
 }
 
 /* Lock the stock that the batch wants, as far as there is any. */
@@ -388,9 +398,16 @@ lock_wanted_stock(Batch *batch)
 	StockPlan  *plan = &batch->plan;
 
 	add_up_wishes(batch);
-	(void) lock_stock(plan->changes, plan->nchanges, true);
+	for (int i = 0; i < batch->nbuyers; i++)
+	{
+		BuyerCount *buyer = &batch->buyers[i];
+
+		buyer->taken = taken_by_buyer(plan, buyer->event_id, buyer->buyer_id, buyer->limit,
+									  buyer->wanted, batch->now);
+	}
+	lock_batch_stock(plan);
 	if (reclaim_for_batch(batch))
-		(void) lock_stock(plan->changes, plan->nchanges, true);
+		lock_batch_stock(plan);
 	for (int i = 0; i < batch->nwishes; i++)
 	{
 		TierWish   *wish = &batch->wishes[i];
@@ -579,7 +596,7 @@ reserve_all(Batch *batch)
 	lock_buyers(batch);
 	batch->now = GetCurrentTimestamp();
 	check_rules(batch);
-	read_limits(batch);
+	list_limits(batch);
 	lock_wanted_stock(batch);
 	grant_all(batch);
 
@@ -590,8 +607,10 @@ reserve_all(Batch *batch)
 		BuyerCount *buyer = &batch->buyers[i];
 
 		if (buyer->added > 0)
-			add_buyer_taken(buyer->event_id, buyer->buyer_id, buyer->added, buyer->limit);
+			add_buyer_change(&batch->plan.buyers, buyer->event_id, buyer->buyer_id, buyer->added,
+							 buyer->limit);
 	}
+	apply_buyer_changes(&batch->plan.buyers);
 	for (int i = 0; batch->emptied && i < batch->nevents; i++)
 	{
 		if (batch->events[i]->found)

@@ -11,6 +11,7 @@
 #include "utils/numeric.h"
 
 #include "guc.h"
+#include "money.h"
 #include "spi_util.h"
 
 /*
@@ -113,6 +114,8 @@ bool
 may_be_sold(EventTerms *event, const Selection *selections, int n, TimestampTz now,
 			Refusal *refusal)
 {
+	Datum		total;
+
 	if (!event->found)
 		return refuse(refusal, ERRCODE_EVENTLY_NOT_FOUND,
 					  psprintf("event " INT64_FORMAT " does not exist", event->event_id),
@@ -128,6 +131,13 @@ may_be_sold(EventTerms *event, const Selection *selections, int n, TimestampTz n
 		if (!tier_may_be_sold(event, &selections[i], now, refusal))
 			return false;
 	}
+	total = total_price(event, selections, n);
+	if (!is_below_amount_limit(total))
+		return refuse(refusal, ERRCODE_INVALID_PARAMETER_VALUE,
+					  "the order's total would be too high",
+					  psprintf("It would be %s; an amount is below 10^12.",
+							   DatumGetCString(DirectFunctionCall1(numeric_out, total))),
+					  "Order fewer tickets.");
 	return true;
 }
 
