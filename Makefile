@@ -72,8 +72,8 @@ check:
 	scripts/check
 
 demo:
-	scripts/demo start $(FIXTURES)
+	@scripts/demo start $(if $(FIXTURES),'$(FIXTURES)')
 
 demo-stop:
-	scripts/demo stop
+	@scripts/demo stop
 endif

@@ -384,8 +384,7 @@ ev_create_tier(PG_FUNCTION_ARGS)
 					NULL, "Choose another name.");
 	row = spi_result(0, 1);
 	tier_id = spi_int64(0, 2);
-	insert_shards(tier_id, 0, shards);
-	spread_stock(tier_id, shards, total - held_back);
+	insert_shards(tier_id, 0, shards, total - held_back);
 	label_after_adding(&tier_id, 1);
 	return ev_finish(row);
 }

@@ -153,14 +153,18 @@ ordered_quantity(const int64 *order_ids, int n)
 	return spi_int64(0, 1);
 }
 
-/* Add what the orders' items come to, times sign, to the changes. */
+/*
+ * Add what the orders' items come to, times sign, to the changes. The subquery
+ * looks each tier up; a join might read all tiers.
+ */
 void
 add_ordered_stock(const int64 *order_ids, int n, int sign, StockChange **changes, int *nchanges)
 {
 	static SpiQuery query = SPI_QUERY(
-		"SELECT t.tier_id, t.shards, sum(i.quantity)::pg_catalog.int4"
-		" FROM evently.order_items i JOIN evently.ticket_tiers t ON t.tier_id = i.tier_id"
-		" WHERE i.order_id = ANY ($1) GROUP BY t.tier_id, t.shards",
+		"SELECT i.tier_id,"
+		" (SELECT t.shards FROM evently.ticket_tiers t WHERE t.tier_id = i.tier_id), i.quantity"
+		" FROM (SELECT tier_id, sum(quantity)::pg_catalog.int4 AS quantity"
+		"  FROM evently.order_items WHERE order_id = ANY ($1) GROUP BY tier_id) i",
 		INT8ARRAYOID);
 	Datum		values[1] = {int64_array(order_ids, n)};
 	uint64		rows = spi_read_fresh(&query, values, NULL);

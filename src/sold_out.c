@@ -14,14 +14,18 @@
 
 #include "spi_util.h"
 
-/* Whether any tier of the event has a ticket for sale. */
+/*
+ * Whether any tier of the event has a ticket for sale. The inner LIMIT keeps the
+ * planner from a merge join, which reads the shards of all tiers before these.
+ */
 bool
 event_has_stock(int64 event_id)
 {
 	static SpiQuery query = SPI_QUERY(
-		"SELECT 1 FROM evently.ticket_tiers t"
-		" JOIN evently.inventory_shards s ON s.tier_id = t.tier_id"
-		" WHERE t.event_id = $1 AND s.available > 0 LIMIT 1",
+		"SELECT 1 FROM evently.ticket_tiers t CROSS JOIN LATERAL"
+		" (SELECT 1 FROM evently.inventory_shards s"
+		"  WHERE s.tier_id = t.tier_id AND s.available > 0 LIMIT 1) s"
+		" WHERE t.event_id = $1 LIMIT 1",
 		INT8OID);
 	Datum		values[1] = {Int64GetDatum(event_id)};
 
@@ -101,13 +105,9 @@ ev_refresh_sold_out_labels(PG_FUNCTION_ARGS)
 	static SpiQuery drop_notes = SPI_QUERY(
 		"DELETE FROM evently.sold_out_checks WHERE check_id = ANY ($1)",
 		INT8ARRAYOID);
-	static SpiQuery find_restocked = SPI_QUERY(
+	static SpiQuery find_sold_out = SPI_QUERY(
 		"SELECT e.event_id FROM evently.events e"
-		" WHERE e.status = 'SOLD_OUT' AND EXISTS"
-		" (SELECT FROM evently.ticket_tiers t"
-		"  JOIN evently.inventory_shards s ON s.tier_id = t.tier_id"
-		"  WHERE t.event_id = e.event_id AND s.available > 0)"
-		" ORDER BY e.event_id");
+		" WHERE e.status = 'SOLD_OUT' ORDER BY e.event_id");
 	int32		batch_size = arg_batch_size(fcinfo, 0);
 	Datum		values[1] = {Int32GetDatum(batch_size)};
 	int64	   *check_ids;
@@ -127,7 +127,7 @@ ev_refresh_sold_out_labels(PG_FUNCTION_ARGS)
 	values[0] = int64_array(check_ids, notes);
 	(void) spi_run(&drop_notes, values, NULL);
 
-	(void) spi_run(&find_restocked, NULL, NULL);
+	(void) spi_run(&find_sold_out, NULL, NULL);
 	event_ids = spi_int64_column(1, &n);
 	for (int i = 0; i < n; i++)
 	{

@@ -88,15 +88,22 @@ check_capacity(int64 event_id, int64 more)
 							 total - spi_int32(0, 1)));
 }
 
-/* Add shards, so that a tier has as many as its size wants; how many it has then. */
+/*
+ * Add shards to a tier, with the quantity spread over them. Nobody sees them
+ * before the commit, so they need no locks: a season of events may be entered
+ * in one transaction without filling the lock table.
+ */
 void
-insert_shards(int64 tier_id, int from, int to)
+insert_shards(int64 tier_id, int from, int to, int32 quantity)
 {
 	static SpiQuery query = SPI_QUERY(
 		"INSERT INTO evently.inventory_shards (tier_id, shard, available)"
-		" SELECT $1, s, 0 FROM pg_catalog.generate_series($2, $3 - 1) s",
-		INT8OID, INT4OID, INT4OID);
-	Datum		values[3] = {Int64GetDatum(tier_id), Int32GetDatum(from), Int32GetDatum(to)};
+		" SELECT $1, s, $4 / ($3 - $2) + CASE WHEN s - $2 < $4 % ($3 - $2) THEN 1 ELSE 0 END"
+		" FROM pg_catalog.generate_series($2, $3 - 1) s",
+		INT8OID, INT4OID, INT4OID, INT4OID);
+	Datum		values[4] = {
+		Int64GetDatum(tier_id), Int32GetDatum(from), Int32GetDatum(to), Int32GetDatum(quantity)
+	};
 
 	(void) spi_run(&query, values, NULL);
 }
@@ -180,7 +187,7 @@ ev_set_tier_quantity(PG_FUNCTION_ARGS)
 	{
 		check_capacity(tier->event_id, total - tier->total);
 		shards = Max(shards, default_shards(total));
-		insert_shards(tier_id, tier->shards, shards);
+		insert_shards(tier_id, tier->shards, shards, 0);
 		spread_stock(tier_id, shards, total - tier->total);
 	}
 	else if (total < tier->total)
