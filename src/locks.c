@@ -7,7 +7,8 @@
  * advisory locks, but with a fourth tag field that no SQL function can make:
  * pg_advisory_lock() uses 1 and 2 there. So no key of an application meets
  * them, deadlocks are seen by the server, and pg_locks shows them (locktype
- * advisory, objsubid 17750 for events, 17751 for shards, 17752 for buyers).
+ * advisory, objsubid 17750 for events, 17751 for shards, 17752 for buyers, 17753
+ * for the reclaiming of an event's lapsed holds).
  *
  * Unlike a row lock, such a lock can be tried without waiting and given back
  * before the end of the transaction, and it writes nothing.
@@ -23,6 +24,7 @@
 #define EVENT_LOCK	17750
 #define SHARD_LOCK	17751
 #define BUYER_LOCK	17752
+#define RECLAIM_LOCK 17753
 
 static void
 event_tag(LOCKTAG *tag, int64 event_id)
@@ -80,6 +82,35 @@ lock_buyer(uint64 key)
 
 	SET_LOCKTAG_ADVISORY(tag, MyDatabaseId, (uint32) (key >> 32), (uint32) key, BUYER_LOCK);
 	(void) LockAcquire(&tag, ExclusiveLock, false, false);
+}
+
+static void
+reclaim_tag(LOCKTAG *tag, int64 event_id)
+{
+	SET_LOCKTAG_ADVISORY(*tag, MyDatabaseId,
+						 (uint32) (event_id >> 32), (uint32) event_id, RECLAIM_LOCK);
+}
+
+/*
+ * One call at a time gathers an event's lapsed holds: two who each have some of
+ * them and wait for the rest would wait for each other.
+ */
+void
+lock_reclaim(int64 event_id)
+{
+	LOCKTAG		tag;
+
+	reclaim_tag(&tag, event_id);
+	(void) LockAcquire(&tag, ExclusiveLock, false, false);
+}
+
+void
+unlock_reclaim(int64 event_id)
+{
+	LOCKTAG		tag;
+
+	reclaim_tag(&tag, event_id);
+	(void) LockRelease(&tag, ExclusiveLock, false);
 }
 
 bool

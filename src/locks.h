@@ -17,6 +17,9 @@ extern void lock_event_exclusive(int64 event_id);
 extern uint64 buyer_lock_key(int64 event_id, int64 buyer_id);
 extern void lock_buyer(uint64 key);
 
+extern void lock_reclaim(int64 event_id);
+extern void unlock_reclaim(int64 event_id);
+
 extern bool try_lock_shard(int64 tier_id, int shard);
 extern void lock_shard(int64 tier_id, int shard);
 extern void unlock_shard(int64 tier_id, int shard);

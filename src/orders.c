@@ -86,57 +86,78 @@ order_row(int64 order_id)
 	return spi_result(0, 1);
 }
 
+#define LAPSED_ORDERS \
+	"SELECT o.order_id FROM evently.orders o" \
+	" JOIN evently.order_items i ON i.order_id = o.order_id AND i.tier_id = $2" \
+	" WHERE o.event_id = $1 AND o.status = 'PENDING' AND o.expires_at <= $3" \
+	" ORDER BY o.expires_at LIMIT $4 FOR NO KEY UPDATE OF o"
+
 /*
- * Lock holds of an event that have lapsed, with tickets of one tier, as far as
- * nobody else is at them.
+ * Lock holds of an event that have lapsed, with tickets of one tier: those that
+ * nobody else is at, or all, waiting for the others.
  */
 int64 *
-lock_lapsed_orders(int64 event_id, int64 tier_id, TimestampTz now, int limit, int *n)
+lock_lapsed_orders(int64 event_id, int64 tier_id, TimestampTz now, int limit, bool wait, int *n)
 {
-	static SpiQuery query = SPI_QUERY(
-		"SELECT o.order_id FROM evently.orders o"
-		" JOIN evently.order_items i ON i.order_id = o.order_id AND i.tier_id = $2"
-		" WHERE o.event_id = $1 AND o.status = 'PENDING' AND o.expires_at <= $3"
-		" ORDER BY o.expires_at LIMIT $4 FOR NO KEY UPDATE OF o SKIP LOCKED",
+	static SpiQuery free_ones = SPI_QUERY(LAPSED_ORDERS " SKIP LOCKED",
+		INT8OID, INT8OID, TIMESTAMPTZOID, INT4OID);
+	static SpiQuery all = SPI_QUERY(LAPSED_ORDERS,
 		INT8OID, INT8OID, TIMESTAMPTZOID, INT4OID);
 	Datum		values[4] = {
 		Int64GetDatum(event_id), Int64GetDatum(tier_id), TimestampTzGetDatum(now),
 		Int32GetDatum(limit)
 	};
 
-	(void) spi_run(&query, values, NULL);
+	(void) spi_run(wait ? &all : &free_ones, values, NULL);
 	return spi_int64_column(1, n);
 }
 
-/*
- * Lock a buyer's own holds that have lapsed. The caller has the buyer's lock,
- * so it may wait for them.
- */
-int64 *
-lock_lapsed_orders_of_buyer(int64 event_id, int64 buyer_id, TimestampTz now, int *n)
-{
 #define OWN_LAPSED_ORDERS \
 	" FROM evently.orders o WHERE o.event_id = $1 AND o.status = 'PENDING'" \
 	" AND o.expires_at <= $3 AND o.buyer_id = $2 AND o.channel = 'SALE'"
-	static SpiQuery lock = SPI_QUERY(
-		"SELECT o.order_id" OWN_LAPSED_ORDERS " ORDER BY o.order_id FOR NO KEY UPDATE",
+
+static int64
+count_lapsed_orders(int64 event_id, int64 buyer_id, TimestampTz now)
+{
+	static SpiQuery query = SPI_QUERY("SELECT pg_catalog.count(*)" OWN_LAPSED_ORDERS,
 		INT8OID, INT8OID, TIMESTAMPTZOID);
-	static SpiQuery count = SPI_QUERY(
-		"SELECT pg_catalog.count(*)" OWN_LAPSED_ORDERS,
+	Datum		values[3] = {
+		Int64GetDatum(event_id), Int64GetDatum(buyer_id), TimestampTzGetDatum(now)
+	};
+
+	(void) spi_read_fresh(&query, values, NULL);
+	return spi_int64(0, 1);
+}
+
+/* Whether a buyer has holds that have lapsed. */
+bool
+has_lapsed_orders(int64 event_id, int64 buyer_id, TimestampTz now)
+{
+	return count_lapsed_orders(event_id, buyer_id, now) > 0;
+}
+
+/*
+ * Lock a buyer's own holds that have lapsed: those that nobody else is at, or
+ * all, waiting for the others.
+ */
+int64 *
+lock_lapsed_orders_of_buyer(int64 event_id, int64 buyer_id, TimestampTz now, bool wait, int *n)
+{
+	static SpiQuery free_ones = SPI_QUERY(
+		"SELECT o.order_id" OWN_LAPSED_ORDERS " ORDER BY o.order_id FOR NO KEY UPDATE SKIP LOCKED",
+		INT8OID, INT8OID, TIMESTAMPTZOID);
+	static SpiQuery all = SPI_QUERY(
+		"SELECT o.order_id" OWN_LAPSED_ORDERS " ORDER BY o.order_id FOR NO KEY UPDATE",
 		INT8OID, INT8OID, TIMESTAMPTZOID);
 	Datum		values[3] = {
 		Int64GetDatum(event_id), Int64GetDatum(buyer_id), TimestampTzGetDatum(now)
 	};
 	int64	   *order_ids;
 
-	(void) spi_run(&lock, values, NULL);
+	(void) spi_run(wait ? &all : &free_ones, values, NULL);
 	order_ids = spi_int64_column(1, n);
-	if (IsolationUsesXactSnapshot())
-	{
-		(void) spi_read_fresh(&count, values, NULL);
-		if (spi_int64(0, 1) != *n)
-			raise_serialization_failure();
-	}
+	if (IsolationUsesXactSnapshot() && count_lapsed_orders(event_id, buyer_id, now) != *n)
+		raise_serialization_failure();
 	return order_ids;
 }
 

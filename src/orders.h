@@ -48,8 +48,11 @@ extern bool order_has_status(const Order *order, const char *status);
 extern void raise_wrong_order_state(const Order *order, const char *hint) pg_attribute_noreturn();
 extern Datum order_row(int64 order_id);
 
-extern int64 *lock_lapsed_orders(int64 event_id, int64 tier_id, TimestampTz now, int limit, int *n);
-extern int64 *lock_lapsed_orders_of_buyer(int64 event_id, int64 buyer_id, TimestampTz now, int *n);
+extern int64 *lock_lapsed_orders(int64 event_id, int64 tier_id, TimestampTz now, int limit,
+								 bool wait, int *n);
+extern bool has_lapsed_orders(int64 event_id, int64 buyer_id, TimestampTz now);
+extern int64 *lock_lapsed_orders_of_buyer(int64 event_id, int64 buyer_id, TimestampTz now,
+										  bool wait, int *n);
 extern int64 ordered_quantity(const int64 *order_ids, int n);
 extern void add_ordered_stock(const int64 *order_ids, int n, int sign,
 							  StockChange **changes, int *nchanges);

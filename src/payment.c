@@ -95,7 +95,7 @@ take_again(const Order *order, const Selection *items, int nitems, TimestampTz n
 {
 	int64	   *tier_ids = palloc(sizeof(int64) * Max(nitems, 1));
 	EventTerms *event;
-	StockPlan	plan = {0};
+	StockPlan	plan = {0};		/* having an order's row, it waits for no other */
 	int64		quantity = 0;
 
 	for (int i = 0; i < nitems; i++)
@@ -122,12 +122,11 @@ take_again(const Order *order, const Selection *items, int nitems, TimestampTz n
 		return false;
 	if (!plan_stock(&plan, event, items, nitems, now, refusal))
 		return false;
-	if (write_stock_plan(&plan, now))
-		label_after_taking(order->event_id);
 	if (event->max_per_buyer > 0)
 		add_buyer_change(&plan.buyers, order->event_id, order->buyer_id, (int32) quantity,
 						 event->max_per_buyer);
-	apply_buyer_changes(&plan.buyers);
+	if (write_stock_plan(&plan, now))
+		label_after_taking(order->event_id);
 	return true;
 }
 

@@ -82,6 +82,41 @@ read_stock_and_lapsed(const StockPlan *plan, int64 event_id, int64 tier_id, Time
 	*lapsed = spi_int64(0, 2);
 }
 
+/*
+ * Before the first lapsed hold is locked, where the plan may wait for those that
+ * others are at. True when the locks are new: time has passed, look again.
+ */
+bool
+begin_reclaim(StockPlan *plan)
+{
+	if (plan->reclaiming || plan->nevents == 0)
+		return false;
+	for (int i = 0; i < plan->nevents; i++)
+		lock_reclaim(plan->events[i]);
+	plan->reclaiming = true;
+	return true;
+}
+
+/* No more lapsed holds will be locked. */
+void
+end_reclaim(StockPlan *plan)
+{
+	for (int i = 0; plan->reclaiming && i < plan->nevents; i++)
+		unlock_reclaim(plan->events[i]);
+	plan->reclaiming = false;
+}
+
+static int32
+change_of_tier(const StockPlan *plan, int64 tier_id)
+{
+	for (int i = 0; i < plan->nchanges; i++)
+	{
+		if (plan->changes[i].tier_id == tier_id)
+			return plan->changes[i].delta;
+	}
+	return 0;
+}
+
 /* Count locked orders in that are to end, each once. */
 static void
 reclaim(StockPlan *plan, const int64 *orders, int n)
@@ -106,15 +141,31 @@ reclaim(StockPlan *plan, const int64 *orders, int n)
 	plan->nreclaimed += fresh;
 }
 
-/* Lock lapsed holds that have "missing" tickets of a tier, and count theirs in. */
+/*
+ * Lock lapsed holds that have "missing" tickets of a tier, and count theirs in.
+ *
+ * Those that somebody else is at may come free yet, so they count like stock that
+ * others have taken: a plan that may wait waits for them when the free ones do
+ * not do. At the higher isolation levels it is 40001 when there are none: the
+ * transaction's snapshot is too old to see them.
+ */
 void
 reclaim_for_tier(StockPlan *plan, int64 event_id, int64 tier_id, int64 missing, TimestampTz now)
 {
+	int32		before = change_of_tier(plan, tier_id);
+	int			limit = (int) Min(missing, PG_INT16_MAX);
 	int			n;
-	int64	   *orders = lock_lapsed_orders(event_id, tier_id, now,
-											Min(missing, PG_INT16_MAX) + plan->nreclaimed, &n);
+	int64	   *orders;
 
+	orders = lock_lapsed_orders(event_id, tier_id, now, limit + plan->nreclaimed, false, &n);
 	reclaim(plan, orders, n);
+	if (plan->reclaiming && change_of_tier(plan, tier_id) - before < missing)
+	{
+		orders = lock_lapsed_orders(event_id, tier_id, now, limit + plan->nreclaimed, true, &n);
+		reclaim(plan, orders, n);
+	}
+	if (change_of_tier(plan, tier_id) == before && IsolationUsesXactSnapshot())
+		raise_serialization_failure();
 }
 
 /*
@@ -130,22 +181,28 @@ taken_by_buyer(StockPlan *plan, int64 event_id, int64 buyer_id, int64 limit, int
 	int64	   *orders;
 	int			n;
 
-	if (taken + wanted <= limit)
+	if (taken + wanted <= limit || !has_lapsed_orders(event_id, buyer_id, now))
 		return taken;
-	orders = lock_lapsed_orders_of_buyer(event_id, buyer_id, now, &n);
+	(void) begin_reclaim(plan);
+	orders = lock_lapsed_orders_of_buyer(event_id, buyer_id, now, plan->reclaiming, &n);
 	reclaim(plan, orders, n);
 	return buyer_taken(event_id, buyer_id) - ordered_quantity(orders, n);
 }
 
 /*
- * Lock stock for the selections; the plan may have reclaimed holds before. When a tier lacks stock its lapsed holds are
- * counted in. False when there is not enough: true by one snapshot in which
- * free tickets and lapsed holds together did not do.
+ * Lock stock for the selections; the plan may have reclaimed holds before. When a
+ * tier lacks stock its lapsed holds are counted in. False when there is not
+ * enough: true by one snapshot in which free tickets and lapsed holds together
+ * did not do.
  */
 bool
 plan_stock(StockPlan *plan, EventTerms *event, const Selection *selections, int n,
 		   TimestampTz now, Refusal *refusal)
 {
+	const Selection *lacked;
+	int64		available = 0;
+	int64		wanted = 0;
+
 	for (int i = 0; i < n; i++)
 		add_stock_change(&plan->changes, &plan->nchanges, selections[i].tier_id,
 						 find_tier(event, selections[i].tier_id)->shards,
@@ -154,41 +211,45 @@ plan_stock(StockPlan *plan, EventTerms *event, const Selection *selections, int 
 	for (;;)
 	{
 		int			lacking = lock_stock(plan->changes, plan->nchanges, false);
-		int64		tier_id;
-		int64		wanted;
-		int64		available;
 		int64		lapsed;
 		int			nreclaimed = plan->nreclaimed;
 
+		lacked = NULL;
 		if (lacking < 0)
-			return true;
-		tier_id = plan->changes[lacking].tier_id;
-		wanted = -plan->changes[lacking].delta;
-		read_stock_and_lapsed(plan, event->event_id, tier_id, now, &available, &lapsed);
-		if (available >= wanted)
-			continue;
-		if (available + lapsed >= wanted)
-		{
-			reclaim_for_tier(plan, event->event_id, tier_id, wanted - available, now);
-			if (plan->nreclaimed > nreclaimed)
-				continue;
-			/* Somebody is at those holds, or this snapshot is too old to see them. */
-			if (IsolationUsesXactSnapshot())
-				raise_serialization_failure();
-		}
-
-		short_tier = tier_id;
+			break;
 		for (int i = 0; i < n; i++)
 		{
-			if (selections[i].tier_id == tier_id)
-				return refuse_for_stock(tier_id, available + selections[i].quantity - wanted,
-										selections[i].quantity, refusal);
+			if (selections[i].tier_id == plan->changes[lacking].tier_id)
+				lacked = &selections[i];
 		}
-		elog(ERROR, "tier " INT64_FORMAT " lacks stock that was not asked for", tier_id);
+		if (lacked == NULL)
+			elog(ERROR, "tier " INT64_FORMAT " lacks stock that was not asked for",
+				 plan->changes[lacking].tier_id);
+
+		wanted = -plan->changes[lacking].delta;
+		read_stock_and_lapsed(plan, event->event_id, lacked->tier_id, now, &available, &lapsed);
+		if (available >= wanted)
+			continue;
+		if (available + lapsed < wanted)
+			break;
+		if (begin_reclaim(plan))
+			continue;
+		reclaim_for_tier(plan, event->event_id, lacked->tier_id, wanted - available, now);
+		if (!plan->reclaiming && plan->nreclaimed == nreclaimed)
+			break;
 	}
+	end_reclaim(plan);
+	if (lacked == NULL)
+		return true;
+	short_tier = lacked->tier_id;
+	return refuse_for_stock(lacked->tier_id, available + lacked->quantity - wanted,
+							lacked->quantity, refusal);
 }
 
-/* Write what is locked. Whether a shard was emptied. */
+/*
+ * Write what is locked and count the buyers, the call's own among them. Whether a
+ * shard was emptied.
+ */
 bool
 write_stock_plan(StockPlan *plan, TimestampTz now)
 {
@@ -207,6 +268,7 @@ write_stock_plan(StockPlan *plan, TimestampTz now)
 		}
 		label_after_adding(restocked, n);
 	}
+	apply_buyer_changes(&plan->buyers);
 	return emptied;
 }
 
@@ -255,9 +317,9 @@ reserve(const Request *request, Datum *result, Refusal *refusal)
 	int64	   *tier_ids = palloc(sizeof(int64) * request->nselections);
 	EventTerms *event;
 	Selection  *first = &request->selections[0];
-	StockPlan	plan = {0};
+	StockPlan	plan = {.events = &request->event_id, .nevents = 1};
 	TimestampTz now;
-	bool		emptied;
+	bool		emptied = false;
 
 	lock_event_shared(request->event_id);
 	for (int i = 0; i < request->nselections; i++)
@@ -286,7 +348,10 @@ reserve(const Request *request, Datum *result, Refusal *refusal)
 							taken_by_buyer(&plan, request->event_id, request->buyer_id,
 										   event->max_per_buyer, request->quantity, now),
 							request->quantity, refusal))
+	{
+		end_reclaim(&plan);
 		return false;
+	}
 
 	if (request->nselections > 1 || first->tier_id == short_tier || plan.nreclaimed > 0 ||
 		strcmp(event->status, "SOLD_OUT") == 0 ||
@@ -295,7 +360,6 @@ reserve(const Request *request, Datum *result, Refusal *refusal)
 	{
 		if (!plan_stock(&plan, event, request->selections, request->nselections, now, refusal))
 			return false;
-		emptied = write_stock_plan(&plan, now);
 		short_tier = 0;
 	}
 
@@ -303,8 +367,7 @@ reserve(const Request *request, Datum *result, Refusal *refusal)
 	if (event->max_per_buyer > 0)
 		add_buyer_change(&plan.buyers, request->event_id, request->buyer_id,
 						 (int32) request->quantity, event->max_per_buyer);
-	apply_buyer_changes(&plan.buyers);
-	if (emptied)
+	if (write_stock_plan(&plan, now) || emptied)
 		label_after_taking(request->event_id);
 	return true;
 }

@@ -23,12 +23,19 @@ typedef struct StockPlan
 	int			nchanges;
 	int64	   *reclaimed;		/* locked orders */
 	int			nreclaimed;
-	BuyerChanges buyers;		/* written by the caller, its own buyers included */
+	BuyerChanges buyers;		/* whose holds are reclaimed, and the call's own */
+
+	/* Where it waits for lapsed holds that others are at; sorted, none: nowhere. */
+	const int64 *events;
+	int			nevents;
+	bool		reclaiming;		/* has the events' reclaim locks */
 } StockPlan;
 
 extern bool find_order_by_key(const Request *request, int64 *order_id, Refusal *refusal);
 extern void read_stock_and_lapsed(const StockPlan *plan, int64 event_id, int64 tier_id, TimestampTz now,
 								  int64 *available, int64 *lapsed);
+extern bool begin_reclaim(StockPlan *plan);
+extern void end_reclaim(StockPlan *plan);
 extern bool plan_stock(StockPlan *plan, EventTerms *event, const Selection *selections, int n,
 					   TimestampTz now, Refusal *refusal);
 extern void reclaim_for_tier(StockPlan *plan, int64 event_id, int64 tier_id, int64 missing,

@@ -38,6 +38,7 @@ typedef struct TierWish
 	int64		tier_id;
 	int64		event_id;
 	int32		wanted;
+	int32		covered;		/* what could be locked of it */
 	int32		left;
 	int32		used;
 } TierWish;
@@ -141,6 +142,8 @@ lock_events(Batch *batch)
 		}
 	}
 	batch->nevents = unique_ids(event_ids, n);
+	batch->plan.events = event_ids;
+	batch->plan.nevents = batch->nevents;
 	batch->events = palloc(sizeof(EventTerms *) * Max(batch->nevents, 1));
 	tier_ids = palloc(sizeof(int64) * Max(nselections, 1));
 	for (int e = 0; e < batch->nevents; e++)
@@ -344,42 +347,40 @@ add_up_wishes(Batch *batch)
 	}
 }
 
-/* Count lapsed holds in where a tier has less than is wanted. Whether there were any. */
+/*
+ * Whether a tier still lacks tickets after lock_stock(), and could have more by
+ * now: stock that came back, or lapsed holds that are not counted in yet.
+ */
 static bool
-reclaim_for_batch(Batch *batch)
+could_have_more(const Batch *batch, TierWish *wish)
 {
-	StockPlan  *plan = &batch->plan;
-	int32	   *missing = palloc0(sizeof(int32) * Max(batch->nwishes, 1));
-	bool		lacking = false;
+	StockChange *change = find_change(batch, wish->tier_id);
+	int64		available;
+	int64		lapsed;
 
-	for (int i = 0; i < batch->nwishes; i++)
-	{
-		StockChange *change = find_change(batch, batch->wishes[i].tier_id);
-
-		missing[i] = -change->delta - change->covered;
-		lacking |= missing[i] > 0;
-	}
-	if (!lacking)
+	wish->covered = change->covered;
+	if (wish->covered >= -change->delta)
 		return false;
+	read_stock_and_lapsed(&batch->plan, wish->event_id, wish->tier_id, batch->now,
+						  &available, &lapsed);
+	return available + lapsed > wish->covered;
+}
 
-	unlock_stock(plan->changes, plan->nchanges);
-	for (int i = 0; i < batch->nwishes; i++)
-	{
-		TierWish   *wish = &batch->wishes[i];
-		int64		available;
-		int64		lapsed;
-		int			known = plan->nreclaimed;
+/* Count lapsed holds in, for what could_have_more() found lacking. */
+static void
+reclaim_for_wish(Batch *batch, const TierWish *wish)
+{
+	int64		missing = -find_change(batch, wish->tier_id)->delta - wish->covered;
+	int64		available;
+	int64		lapsed;
 
-		if (missing[i] <= 0)
-			continue;
-		read_stock_and_lapsed(plan, wish->event_id, wish->tier_id, batch->now, &available, &lapsed);
-		if (lapsed == 0)
-			continue;
-		reclaim_for_tier(plan, wish->event_id, wish->tier_id, missing[i], batch->now);
-		if (plan->nreclaimed == known && IsolationUsesXactSnapshot())
-			raise_serialization_failure();
-	}
-	return true;
+	if (missing <= 0)
+		return;
+	read_stock_and_lapsed(&batch->plan, wish->event_id, wish->tier_id, batch->now,
+						  &available, &lapsed);
+	if (lapsed > 0)
+		reclaim_for_tier(&batch->plan, wish->event_id, wish->tier_id, Min(missing, lapsed),
+						 batch->now);
 }
 
 /* Lock what there is of the stock; where holds were reclaimed, also to add to it. */
@@ -391,7 +392,10 @@ lock_batch_stock(StockPlan *plan)
 	(void) lock_stock(plan->changes, plan->nchanges, true);
 }
 
-/* Lock the stock that the batch wants, as far as there is any. */
+/*
+ * Lock the stock that the batch wants, as far as there is any; lapsed holds are
+ * counted in where a tier has less than is wanted.
+ */
 static void
 lock_wanted_stock(Batch *batch)
 {
@@ -405,9 +409,22 @@ lock_wanted_stock(Batch *batch)
 		buyer->taken = taken_by_buyer(plan, buyer->event_id, buyer->buyer_id, buyer->limit,
 									  buyer->wanted, batch->now);
 	}
-	lock_batch_stock(plan);
-	if (reclaim_for_batch(batch))
+	for (;;)
+	{
+		bool		more = false;
+
 		lock_batch_stock(plan);
+		for (int i = 0; i < batch->nwishes; i++)
+			more |= could_have_more(batch, &batch->wishes[i]);
+		if (!more)
+			break;
+		unlock_stock(plan->changes, plan->nchanges);
+		if (begin_reclaim(plan))
+			continue;
+		for (int i = 0; i < batch->nwishes; i++)
+			reclaim_for_wish(batch, &batch->wishes[i]);
+	}
+	end_reclaim(plan);
 	for (int i = 0; i < batch->nwishes; i++)
 	{
 		TierWish   *wish = &batch->wishes[i];
@@ -459,7 +476,7 @@ grant(Batch *batch, int n)
 	return true;
 }
 
-/* Decide in the order of the requests, then write the stock. */
+/* Decide in the order of the requests, then write the stock and the counts. */
 static void
 grant_all(Batch *batch)
 {
@@ -474,6 +491,14 @@ grant_all(Batch *batch)
 		TierWish   *wish = &batch->wishes[i];
 
 		find_change(batch, wish->tier_id)->delta += wish->wanted - wish->used;
+	}
+	for (int i = 0; i < batch->nbuyers; i++)
+	{
+		BuyerCount *buyer = &batch->buyers[i];
+
+		if (buyer->added > 0)
+			add_buyer_change(&batch->plan.buyers, buyer->event_id, buyer->buyer_id, buyer->added,
+							 buyer->limit);
 	}
 	batch->emptied = write_stock_plan(&batch->plan, batch->now);
 }
@@ -602,15 +627,6 @@ reserve_all(Batch *batch)
 
 	insert_orders(batch);
 	insert_items(batch);
-	for (int i = 0; i < batch->nbuyers; i++)
-	{
-		BuyerCount *buyer = &batch->buyers[i];
-
-		if (buyer->added > 0)
-			add_buyer_change(&batch->plan.buyers, buyer->event_id, buyer->buyer_id, buyer->added,
-							 buyer->limit);
-	}
-	apply_buyer_changes(&batch->plan.buyers);
 	for (int i = 0; batch->emptied && i < batch->nevents; i++)
 	{
 		if (batch->events[i]->found)

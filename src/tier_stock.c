@@ -131,7 +131,7 @@ withdraw_stock(const Tier *tier, int32 quantity)
 {
 	Selection	selection = {tier->tier_id, quantity};
 	TimestampTz now = GetCurrentTimestamp();
-	StockPlan	plan = {0};
+	StockPlan	plan = {.events = &tier->event_id, .nevents = 1};
 	Refusal		refusal;
 
 	if (!plan_stock(&plan, read_terms(tier->event_id, &tier->tier_id, 1), &selection, 1, now,

@@ -147,12 +147,21 @@ my $refused_selection = q{
 	FROM evently.try_reserve_tickets(:event, :buyer,
 		jsonb_build_array(jsonb_build_object('tier_id', :tier::bigint, 'quantity', 2)));
 };
+my $refused_batch = q{
+	\set buyer random(1, 1000000)
+	SELECT 1 / (count(*) FILTER (WHERE sqlstate = 'TK001') = 3)::integer
+	FROM evently.reserve_tickets_batch(
+		(SELECT jsonb_agg(jsonb_build_object('event_id', :event::bigint, 'buyer_id', :buyer::bigint + n,
+			'selections', jsonb_build_array(jsonb_build_object('tier_id', :tier::bigint, 'quantity', n))))
+		FROM generate_series(1, 3) n));
+};
+my @refused = ($refused, $refused_selection, $refused_batch);
 for my $level (@isolation_levels)
 {
 	storm($node, $level, 'refused buyers',
 		clients => 64, transactions => 20,
 		settings => { statement_timeout => '20s' },
-		scripts => [$refused, $refused_selection],
+		scripts => \@refused,
 		variables => { event => $event, tier => $tier });
 	is( at_level($level, sub {
 			query($node, qq{
@@ -170,17 +179,18 @@ for my $level (@isolation_levels)
 $other->query_safe('ROLLBACK');
 $other->quit;
 
-# And leaves no trace in the log: no WAL at all. Vacuum first, so that no page
-# is left for a reader to tidy up.
+# And they leave no trace: no WAL at all. Vacuum first, so that no page is left for
+# a reader to tidy up.
 query($node, $_) for
   q{ALTER SYSTEM SET autovacuum = off},
-  q{SELECT pg_reload_conf()},
-  q{VACUUM (FREEZE) evently.inventory_shards, evently.events, evently.ticket_tiers},
-  q{VACUUM pg_catalog.pg_statistic},
-  q{CHECKPOINT};
+  q{SELECT pg_reload_conf()};
+$node->poll_query_until('postgres',
+	q{SELECT count(*) = 0 FROM pg_stat_activity WHERE backend_type LIKE 'autovacuum%'})
+  or die 'autovacuum does not end';
+query($node, $_) for qw(VACUUM CHECKPOINT);
 my $before = query($node, 'SELECT pg_current_wal_insert_lsn()');
 storm($node, 'read committed', 'refused buyers',
-	clients => 64, transactions => 20, scripts => [ $refused, $refused_selection ],
+	clients => 64, transactions => 20, scripts => \@refused,
 	variables => { event => $event, tier => $tier });
 is(query($node, "SELECT pg_current_wal_insert_lsn() - '$before'::pg_lsn"),
 	0, 'refusing writes no WAL');
