@@ -11,6 +11,7 @@ SQL_MODULES = \
 	sql/00_preamble.sql \
 	sql/10_ids_and_domains.sql \
 	sql/20_catalogue.sql \
+	sql/21_venue_bookings.sql \
 	sql/30_inventory.sql \
 	sql/40_orders.sql \
 	sql/50_tickets_and_outbox.sql \
@@ -18,8 +19,11 @@ SQL_MODULES = \
 	sql/70_catalogue_functions.sql \
 	sql/71_order_functions.sql \
 	sql/72_job_functions.sql \
+	sql/73_venue_functions.sql \
 	sql/80_views.sql \
+	sql/81_venue_views.sql \
 	sql/85_verify_sales.sql \
+	sql/86_verify_bookings.sql \
 	sql/89_verify.sql \
 	sql/90_dump_and_privileges.sql
 

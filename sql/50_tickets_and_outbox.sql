@@ -35,7 +35,7 @@ COMMENT ON COLUMN evently.tickets.transferred_from IS 'The ticket that this one 
 CREATE TABLE evently.notifications (
 	notification_id bigint PRIMARY KEY DEFAULT nextval('evently.notification_ids'),
 	kind       text NOT NULL
-		CHECK (kind IN ('TICKETS_ISSUED', 'TICKETS_REFUNDED', 'REFUND_DUE', 'EVENT_CANCELLED')),
+		CHECK (kind IN ('TICKETS_ISSUED', 'TICKETS_REFUNDED', 'REFUND_DUE', 'EVENT_CANCELLED', 'EVENT_RESCHEDULED')),
 	recipient  text CHECK (btrim(recipient) <> ''),
 	user_id    bigint,
 	event_id   bigint NOT NULL,
@@ -46,7 +46,7 @@ CREATE TABLE evently.notifications (
 );
 COMMENT ON TABLE evently.notifications IS 'Outbox: who must be told what, written by the transaction that causes it';
 COMMENT ON COLUMN evently.notifications.notification_id IS 'Id of the message, the same however often it is sent';
-COMMENT ON COLUMN evently.notifications.kind IS 'TICKETS_ISSUED, TICKETS_REFUNDED, REFUND_DUE or EVENT_CANCELLED';
+COMMENT ON COLUMN evently.notifications.kind IS 'TICKETS_ISSUED, TICKETS_REFUNDED, REFUND_DUE, EVENT_CANCELLED or EVENT_RESCHEDULED';
 COMMENT ON COLUMN evently.notifications.recipient IS 'E-mail address; null when only the user''s id is known';
 COMMENT ON COLUMN evently.notifications.user_id IS 'User of the application to be told: the buyer';
 COMMENT ON COLUMN evently.notifications.event_id IS 'Event that it is about';

@@ -85,7 +85,7 @@ CREATE FUNCTION evently.publish_event(event_id bigint) RETURNS evently.events
 	SET search_path = pg_catalog, pg_temp SET enable_seqscan = off
 	AS 'MODULE_PATHNAME', 'ev_publish_event';
 COMMENT ON FUNCTION evently.publish_event IS
-'DRAFT to PUBLISHED: the public may see the event. Result: the event. Errors: P0002 unknown event, TK006 wrong state.';
+'DRAFT to PUBLISHED: the public may see the event. Result: the event. Errors: P0002 unknown event, TK006 wrong state, or no confirmed booking of its venue (evently.require_booking).';
 
 CREATE FUNCTION evently.open_sale(event_id bigint) RETURNS evently.events
 	LANGUAGE C VOLATILE SECURITY DEFINER
@@ -115,10 +115,12 @@ CREATE FUNCTION evently.complete_event(event_id bigint) RETURNS evently.events
 COMMENT ON FUNCTION evently.complete_event IS
 'PUBLISHED, ON_SALE or SOLD_OUT to COMPLETED; unpaid holds end. Result: the event. Errors: P0002 unknown event, TK006 wrong state.';
 
-CREATE FUNCTION evently.cancel_event(event_id bigint, reason text) RETURNS evently.events
+CREATE FUNCTION evently.cancel_event(
+	event_id bigint, reason text, keep_booking boolean DEFAULT false) RETURNS evently.events
 	LANGUAGE C VOLATILE SECURITY DEFINER
 	SET search_path = pg_catalog, pg_temp SET enable_seqscan = off
 	AS 'MODULE_PATHNAME', 'ev_cancel_event';
 COMMENT ON FUNCTION evently.cancel_event IS
 'Cancel an event: holds and tickets end, what was paid is marked DUE for refund, buyers and attendees are told.
+keep_booking: keeps the venue booked, for another event (assign_booking) or time (reschedule_booking); else its slot is free.
 Result: the event. Errors: 22023 no reason, P0002 unknown event, TK006 wrong state.';

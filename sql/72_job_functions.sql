@@ -21,7 +21,7 @@ batch_size: examines at most so many notes of emptied shards, 1 to 100,000. Resu
 CREATE PROCEDURE evently.run_jobs()
 	LANGUAGE C AS 'MODULE_PATHNAME', 'ev_run_jobs';
 COMMENT ON PROCEDURE evently.run_jobs IS
-'All maintenance once: lapsed holds, sold-out labels. Commits after each batch of evently.job_batch_size; a job that fails is reported as a warning and does not stop the next.';
+'All maintenance once: lapsed holds, sold-out labels, lapsed bookings. Commits after each batch of evently.job_batch_size; a job that fails is reported as a warning and does not stop the next.';
 
 CREATE FUNCTION evently.schedule_jobs() RETURNS bigint
 	LANGUAGE C VOLATILE

@@ -16,6 +16,7 @@
 #include "sold_out.h"
 #include "spi_util.h"
 #include "terms.h"
+#include "venue_booking.h"
 
 static void
 raise_wrong_event_state(int64 event_id, const char *status, const char *hint)
@@ -33,21 +34,29 @@ require_open_event(int64 event_id, const char *status)
 }
 
 /*
- * Lock an event against sales; its status. P0002 if unknown.
+ * Lock an event that is to be changed, against sales too.
  *
  * The row comes first: a plain UPDATE that begins a limit per buyer has the row
  * too before its trigger waits for the event's lock (guards.c).
  */
-static char *
-lock_event(int64 event_id)
+void
+lock_event_and_row(int64 event_id)
 {
 	static SpiQuery row = SPI_QUERY(
 		"SELECT 1 FROM evently.events WHERE event_id = $1 FOR NO KEY UPDATE", INT8OID);
 	Datum		values[1] = {Int64GetDatum(event_id)};
-	EventTerms *event;
 
 	(void) spi_run(&row, values, NULL);
 	lock_event_exclusive(event_id);
+}
+
+/* The same; the event's status. P0002 if unknown. */
+static char *
+lock_event(int64 event_id)
+{
+	EventTerms *event;
+
+	lock_event_and_row(event_id);
 	event = read_terms(event_id, NULL, 0);
 	if (!event->found)
 		raise_not_found("event", event_id);
@@ -109,6 +118,7 @@ ev_publish_event(PG_FUNCTION_ARGS)
 	status = lock_event(event_id);
 	if (strcmp(status, "DRAFT") != 0)
 		raise_wrong_event_state(event_id, status, "Only a DRAFT can be published.");
+	require_confirmed_booking(event_id);
 	return ev_finish(set_status(event_id, "PUBLISHED", NULL));
 }
 
@@ -293,6 +303,7 @@ ev_cancel_event(PG_FUNCTION_ARGS)
 {
 	int64		event_id = arg_id(fcinfo, 0, "event_id");
 	char	   *reason = arg_nonempty_string(fcinfo, 1, "reason");
+	bool		keep_booking = !PG_ARGISNULL(2) && PG_GETARG_BOOL(2);
 	TimestampTz now;
 	Datum		row;
 
@@ -302,5 +313,7 @@ ev_cancel_event(PG_FUNCTION_ARGS)
 	row = set_status(event_id, "CANCELLED", reason);
 	end_holds_of_event(event_id, "CANCELLED", reason, now);
 	cancel_sales(event_id, reason, now);
+	if (!keep_booking)
+		cancel_event_bookings(event_id, reason, now);
 	return ev_finish(row);
 }

@@ -15,6 +15,7 @@
 int			ev_order_ttl;
 int			ev_job_batch_size;
 int			ev_batch_max_requests;
+bool		ev_require_booking;
 
 void
 ev_define_settings(void)
@@ -34,5 +35,10 @@ ev_define_settings(void)
 							NULL,
 							&ev_batch_max_requests, 1000, 1, 10000,
 							PGC_SUSET, 0, NULL, NULL, NULL);
+	DefineCustomBoolVariable("evently.require_booking",
+							 "Refuses to publish an event at a venue without a confirmed booking that holds its times.",
+							 NULL,
+							 &ev_require_booking, true,
+							 PGC_SUSET, 0, NULL, NULL, NULL);
 	MarkGUCPrefixReserved("evently");
 }

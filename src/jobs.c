@@ -22,6 +22,7 @@
 static const char *const jobs[] = {
 	"release_expired_orders",
 	"refresh_sold_out_labels",
+	"release_lapsed_bookings",
 };
 
 /*

@@ -7,8 +7,8 @@
  * advisory locks, but with a fourth tag field that no SQL function can make:
  * pg_advisory_lock() uses 1 and 2 there. So no key of an application meets
  * them, deadlocks are seen by the server, and pg_locks shows them (locktype
- * advisory, objsubid 17750 for events, 17751 for shards, 17752 for buyers, 17753
- * for the reclaiming of an event's lapsed holds).
+ * advisory, objsubid 17749 for venues, 17750 for events, 17751 for shards, 17752
+ * for buyers, 17753 for the reclaiming of an event's lapsed holds).
  *
  * Unlike a row lock, such a lock can be tried without waiting and given back
  * before the end of the transaction, and it writes nothing.
@@ -21,6 +21,7 @@
 #include "miscadmin.h"
 #include "storage/lock.h"
 
+#define VENUE_LOCK	17749
 #define EVENT_LOCK	17750
 #define SHARD_LOCK	17751
 #define BUYER_LOCK	17752
@@ -40,6 +41,17 @@ shard_tag(LOCKTAG *tag, int64 tier_id, int shard)
 	SET_LOCKTAG_ADVISORY(*tag, MyDatabaseId,
 						 (uint32) shard << 24 | (uint32) (tier_id >> 32),
 						 (uint32) tier_id, SHARD_LOCK);
+}
+
+/* Booking: one call at a time for a venue. */
+void
+lock_venue_exclusive(int64 venue_id)
+{
+	LOCKTAG		tag;
+
+	SET_LOCKTAG_ADVISORY(tag, MyDatabaseId,
+						 (uint32) (venue_id >> 32), (uint32) venue_id, VENUE_LOCK);
+	(void) LockAcquire(&tag, ExclusiveLock, false, false);
 }
 
 /* Selling: many at once, none while the event is being changed. */

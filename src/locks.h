@@ -11,6 +11,8 @@
 
 #include "postgres.h"
 
+extern void lock_venue_exclusive(int64 venue_id);
+
 extern void lock_event_shared(int64 event_id);
 extern void lock_event_exclusive(int64 event_id);
 

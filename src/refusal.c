@@ -21,6 +21,7 @@ static const struct
 	{ERRCODE_EVENTLY_NOT_ON_SALE, "events", "status"},
 	{ERRCODE_EVENTLY_BUYER_LIMIT, "events", "max_tickets_per_buyer"},
 	{ERRCODE_EVENTLY_HOLD_EXPIRED, "orders", "expires_at"},
+	{ERRCODE_EVENTLY_VENUE_TAKEN, "venue_bookings", "occupied"},
 	{ERRCODE_EVENTLY_OVER_CAPACITY, "venues", "capacity"},
 };
 

@@ -93,6 +93,20 @@ spi_write_fresh(SpiQuery *query, Datum *values, const char *nulls)
 	return run_by_fresh_snapshot(query, values, nulls, false);
 }
 
+/* Run a SELECT by the caller's snapshot: for functions that only look. */
+uint64
+spi_read(SpiQuery *query, Datum *values, const char *nulls)
+{
+	int			rc;
+
+	if (query->plan == NULL)
+		prepare(query);
+	rc = SPI_execute_plan(query->plan, values, nulls, true, 0);
+	if (rc < 0)
+		elog(ERROR, "SPI_execute_plan failed: %s", SPI_result_code_string(rc));
+	return SPI_processed;
+}
+
 Datum
 spi_datum(uint64 row, int column, bool *isnull)
 {

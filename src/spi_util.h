@@ -38,6 +38,7 @@ typedef struct SpiQuery
 	}
 
 extern uint64 spi_run(SpiQuery *query, Datum *values, const char *nulls);
+extern uint64 spi_read(SpiQuery *query, Datum *values, const char *nulls);
 extern uint64 spi_read_fresh(SpiQuery *query, Datum *values, const char *nulls);
 extern uint64 spi_write_fresh(SpiQuery *query, Datum *values, const char *nulls);
 

@@ -39,7 +39,7 @@ SELECT pg_temp.has_signature('set_held_back', '(tier_id bigint, n integer) -> ev
 SELECT pg_temp.has_signature('issue_comps', '(tier_id bigint, attendees jsonb) -> SETOF evently.tickets');
 SELECT pg_temp.has_signature(name, '(event_id bigint) -> evently.events')
 FROM unnest('{publish_event,open_sale,pause_sale,resume_sale,complete_event}'::text[]) name;
-SELECT pg_temp.has_signature('cancel_event', '(event_id bigint, reason text) -> evently.events');
+SELECT pg_temp.has_signature('cancel_event', '(event_id bigint, reason text, keep_booking boolean DEFAULT false) -> evently.events');
 
 SELECT pg_temp.has_signature('reserve_tickets', '(event_id bigint, buyer_id bigint, selections jsonb, '
 	'idempotency_key text DEFAULT NULL::text, buyer_email text DEFAULT NULL::text) -> evently.orders');

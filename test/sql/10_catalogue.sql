@@ -20,6 +20,8 @@ SELECT * FROM evently.tier_inventory ORDER BY tier_id;
 -- States.
 SELECT event_id, status FROM evently.open_sale(1);
 SELECT event_id, status FROM evently.publish_event(1);
+SELECT event_id, status FROM evently.book_venue(1, 1, '2099-05-02 14:00+01', '2099-05-02 18:00+01');
+SELECT event_id, status FROM evently.publish_event(1);
 SELECT event_id, status FROM evently.publish_event(1);
 SELECT event_id, status FROM evently.open_sale(1);
 SELECT event_id, status FROM evently.pause_sale(1);
@@ -30,9 +32,11 @@ SELECT event_id, status FROM evently.complete_event(1);
 SELECT event_id, status FROM evently.cancel_event(1, 'too late');
 SELECT event_id, status FROM evently.create_event(7, 'Charity Shield', 'SPORTS', '2099-08-01', '2099-08-02', 1);
 SELECT event_id, status FROM evently.complete_event(2);
+SELECT event_id, status FROM evently.book_venue(1, 2, '2099-08-01', '2099-08-02');
 SELECT event_id, status FROM evently.publish_event(2);
 SELECT event_id, status FROM evently.open_sale(2);
 SELECT event_id, status, cancel_reason FROM evently.cancel_event(2, 'ground not available');
+SELECT event_id, status, cancel_reason FROM evently.venue_bookings ORDER BY booking_id;
 SELECT event_id, status FROM evently.publish_event(2);
 SELECT event_id, status FROM evently.publish_event(3);
 

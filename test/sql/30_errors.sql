@@ -13,6 +13,7 @@ SELECT tier_id FROM evently.create_tier(1, 'GENERAL', 10, 40, max_per_order => 4
 SELECT tier_id FROM evently.create_tier(1, 'VIP', 0, 2);
 SELECT tier_id FROM evently.create_tier(1, 'EARLY_BIRD', 5, 2, '2019-01-01 00:00+00', '2020-01-01 00:00+00');
 SELECT tier_id FROM evently.create_tier(1, 'BACKSTAGE', 5, 2, '2099-01-01 00:00+00');
+SELECT status FROM evently.book_venue(1, 1, '2099-07-01 20:00+00', '2099-07-01 23:00+00');
 SELECT status FROM evently.publish_event(1);
 SELECT status FROM evently.open_sale(1);
 SELECT event_id FROM evently.create_event(1, 'Next Recital', 'CONCERT', '2099-08-01 20:00+00', '2099-08-01 23:00+00');

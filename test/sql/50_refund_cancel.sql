@@ -11,6 +11,7 @@ SELECT venue_id FROM evently.create_venue('Town Hall', 500, 'THEATER', 'Europe/V
 SELECT event_id FROM evently.create_event(1, 'Gala', 'CONCERT', '2099-07-01 20:00+00', '2099-07-01 23:00+00', 1);
 SELECT tier_id FROM evently.create_tier(1, 'GENERAL', 20, 40);
 SELECT tier_id FROM evently.create_tier(1, 'VIP', 75.5, 10);
+SELECT status FROM evently.book_venue(1, 1, '2099-07-01 20:00+00', '2099-07-01 23:00+00');
 SELECT status FROM evently.publish_event(1);
 SELECT status FROM evently.open_sale(1);
 SELECT order_id, total_amount

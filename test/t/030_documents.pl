@@ -27,9 +27,9 @@ my @got = map { query($node, $_) } @lines;
 my @want = (
 	qr/^Town Hall\|Europe\/London$/,
 	qr/^Chamber Music\|DRAFT$/,
+	qr/^CONFIRMED$/,
 	qr/^GENERAL\|25\.00\|280$/,
-	qr/^PUBLISHED$/,
-	qr/^ON_SALE$/,
+	qr/^PUBLISHED\|ON_SALE$/,
 	qr/^1\|PENDING\|50\.00\|20/,
 	qr/^CONFIRMED\|\{.*VALID.*VALID.*\}$/,
 	qr/^GENERAL\|280\|278\|0\|2$/,
