@@ -15,20 +15,24 @@ SQL_MODULES = \
 	sql/30_inventory.sql \
 	sql/40_orders.sql \
 	sql/50_tickets_and_outbox.sql \
+	sql/51_scans_and_keys.sql \
 	sql/60_guards.sql \
 	sql/70_catalogue_functions.sql \
 	sql/71_order_functions.sql \
 	sql/72_job_functions.sql \
 	sql/73_venue_functions.sql \
+	sql/74_door_functions.sql \
 	sql/80_views.sql \
 	sql/81_venue_views.sql \
 	sql/85_verify_sales.sql \
 	sql/86_verify_bookings.sql \
+	sql/87_verify_door.sql \
 	sql/89_verify.sql \
 	sql/90_dump_and_privileges.sql
 
 MODULE_big = evently
 OBJS = $(patsubst %.c,%.o,$(sort $(wildcard src/*.c)))
+SHLIB_LINK = -lcrypto -lqrencode -lpng
 DATA_built = sql/evently--$(EXTVERSION).sql
 
 # test/: sql (pg_regress), specs (isolation), pgtap (pg_prove), t (TAP: prove).

@@ -29,6 +29,14 @@ CREATE DOMAIN evently.currency_code AS text
 	CONSTRAINT currency_code_is_iso_4217 CHECK (VALUE ~ '^[A-Z]{3}$');
 COMMENT ON DOMAIN evently.currency_code IS 'ISO 4217 currency code, such as EUR';
 
+CREATE DOMAIN evently.label AS text
+	CONSTRAINT label_is_not_blank CHECK (btrim(VALUE) <> '');
+COMMENT ON DOMAIN evently.label IS 'A text that is not blank';
+
+CREATE DOMAIN evently.instant AS timestamptz
+	CONSTRAINT instant_is_finite CHECK (isfinite(VALUE));
+COMMENT ON DOMAIN evently.instant IS 'A time that is not infinite';
+
 CREATE FUNCTION evently.set_node(node integer) RETURNS void
 	LANGUAGE C VOLATILE SECURITY DEFINER
 	SET search_path = pg_catalog, pg_temp

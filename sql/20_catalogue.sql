@@ -63,6 +63,10 @@ CREATE TABLE evently.events (
 		CHECK (hold_duration BETWEEN interval '10 seconds' AND interval '60 days'),
 	max_tickets_per_buyer integer CHECK (max_tickets_per_buyer > 0),
 	transfer_deadline timestamptz CHECK (isfinite(transfer_deadline)),
+	last_admission  interval CHECK (last_admission BETWEEN interval '0' AND interval '60 days'),
+	gate_tiers      jsonb CHECK (jsonb_typeof(gate_tiers) = 'object'
+		AND NOT jsonb_path_exists(gate_tiers, 'strict $.* ? (@.type() != "array")', '{}', true)
+		AND NOT jsonb_path_exists(gate_tiers, 'strict $.*[*] ? (@.type() != "number")', '{}', true)),
 	cancel_reason   text,
 	created_at      timestamptz NOT NULL DEFAULT now(),
 	CHECK (end_time > start_time),
@@ -92,6 +96,8 @@ COMMENT ON COLUMN evently.events.currency IS 'Currency of all prices of the even
 COMMENT ON COLUMN evently.events.hold_duration IS 'How long an unpaid order holds its tickets; null: the setting evently.order_ttl';
 COMMENT ON COLUMN evently.events.max_tickets_per_buyer IS 'Most tickets that one buyer may hold and own; null: no limit';
 COMMENT ON COLUMN evently.events.transfer_deadline IS 'Until when tickets may be transferred; null: until the event starts';
+COMMENT ON COLUMN evently.events.last_admission IS 'How long after its start the event still admits; null: until its end';
+COMMENT ON COLUMN evently.events.gate_tiers IS 'Which tiers each gate admits, such as {"North": [1, 2]}: then no other gate admits anybody; null: every gate admits every tier';
 COMMENT ON COLUMN evently.events.cancel_reason IS 'Why the event was cancelled';
 COMMENT ON COLUMN evently.events.created_at IS 'When the event was entered';
 

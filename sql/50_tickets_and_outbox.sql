@@ -1,25 +1,37 @@
 /*
  * Tickets, issued when an order is confirmed, and the outbox.
+ *
+ * The rules of a ticket's columns are in domains: each statement parses the
+ * CHECKs of a table anew, an update all of them.
  */
+CREATE DOMAIN evently.ticket_status AS text
+	CONSTRAINT ticket_status_is_known CHECK (VALUE IN ('VALID', 'USED', 'CANCELLED', 'TRANSFERRED'));
+COMMENT ON DOMAIN evently.ticket_status IS 'VALID, USED, CANCELLED or TRANSFERRED';
+
 CREATE TABLE evently.tickets (
 	ticket_id        bigint PRIMARY KEY DEFAULT nextval('evently.ticket_ids'),
 	order_id         bigint NOT NULL REFERENCES evently.orders,
 	tier_id          bigint NOT NULL,
 	event_id         bigint NOT NULL,
-	attendee_name    text CHECK (btrim(attendee_name) <> ''),
-	attendee_email   text CHECK (btrim(attendee_email) <> ''),
+	attendee_name    evently.label,
+	attendee_email   evently.label,
 	qr_code          uuid NOT NULL UNIQUE DEFAULT gen_random_uuid(),
-	status           text NOT NULL DEFAULT 'VALID'
-		CHECK (status IN ('VALID', 'USED', 'CANCELLED', 'TRANSFERRED')),
-	issued_at        timestamptz NOT NULL DEFAULT now() CHECK (isfinite(issued_at)),
-	check_in_time    timestamptz CHECK (isfinite(check_in_time)),
+	status           evently.ticket_status NOT NULL DEFAULT 'VALID',
+	issued_at        evently.instant NOT NULL DEFAULT now(),
+	check_in_time    evently.instant,
 	transferred_from bigint,
+	issued_xid       xid8 NOT NULL DEFAULT pg_current_xact_id(),
 	CHECK (status <> 'USED' OR check_in_time IS NOT NULL),
 	CHECK (transferred_from <> ticket_id)
-);
+) WITH (fillfactor = 90);
 CREATE INDEX tickets_order_id ON evently.tickets (order_id);
+CREATE INDEX tickets_event_id ON evently.tickets (event_id, issued_xid);
+CREATE UNIQUE INDEX tickets_transferred_from ON evently.tickets (transferred_from)
+	WHERE transferred_from IS NOT NULL;
 COMMENT ON TABLE evently.tickets IS 'Tickets: one row for each person admitted';
 COMMENT ON INDEX evently.tickets_order_id IS 'The tickets of an order';
+COMMENT ON INDEX evently.tickets_event_id IS 'The tickets of an event, and those issued since a version of the offline list';
+COMMENT ON INDEX evently.tickets_transferred_from IS 'A ticket has one successor';
 COMMENT ON COLUMN evently.tickets.ticket_id IS 'Id of the ticket, which may be shown';
 COMMENT ON COLUMN evently.tickets.order_id IS 'Order that the ticket came from';
 COMMENT ON COLUMN evently.tickets.tier_id IS 'Tier of the ticket';
@@ -31,11 +43,13 @@ COMMENT ON COLUMN evently.tickets.status IS 'VALID, USED, CANCELLED or TRANSFERR
 COMMENT ON COLUMN evently.tickets.issued_at IS 'When the ticket was issued';
 COMMENT ON COLUMN evently.tickets.check_in_time IS 'When the ticket was admitted';
 COMMENT ON COLUMN evently.tickets.transferred_from IS 'The ticket that this one took the place of';
+COMMENT ON COLUMN evently.tickets.issued_xid IS 'Transaction that issued the ticket';
 
 CREATE TABLE evently.notifications (
 	notification_id bigint PRIMARY KEY DEFAULT nextval('evently.notification_ids'),
 	kind       text NOT NULL
-		CHECK (kind IN ('TICKETS_ISSUED', 'TICKETS_REFUNDED', 'REFUND_DUE', 'EVENT_CANCELLED', 'EVENT_RESCHEDULED')),
+		CHECK (kind IN ('TICKETS_ISSUED', 'TICKETS_REFUNDED', 'REFUND_DUE', 'EVENT_CANCELLED', 'EVENT_RESCHEDULED',
+			'TICKET_TRANSFERRED', 'TICKET_RECEIVED', 'TICKET_REISSUED')),
 	recipient  text CHECK (btrim(recipient) <> ''),
 	user_id    bigint,
 	event_id   bigint NOT NULL,
@@ -46,10 +60,10 @@ CREATE TABLE evently.notifications (
 );
 COMMENT ON TABLE evently.notifications IS 'Outbox: who must be told what, written by the transaction that causes it';
 COMMENT ON COLUMN evently.notifications.notification_id IS 'Id of the message, the same however often it is sent';
-COMMENT ON COLUMN evently.notifications.kind IS 'TICKETS_ISSUED, TICKETS_REFUNDED, REFUND_DUE, EVENT_CANCELLED or EVENT_RESCHEDULED';
+COMMENT ON COLUMN evently.notifications.kind IS 'TICKETS_ISSUED, TICKETS_REFUNDED, REFUND_DUE, EVENT_CANCELLED, EVENT_RESCHEDULED, TICKET_TRANSFERRED, TICKET_RECEIVED or TICKET_REISSUED';
 COMMENT ON COLUMN evently.notifications.recipient IS 'E-mail address; null when only the user''s id is known';
 COMMENT ON COLUMN evently.notifications.user_id IS 'User of the application to be told: the buyer';
 COMMENT ON COLUMN evently.notifications.event_id IS 'Event that it is about';
 COMMENT ON COLUMN evently.notifications.order_id IS 'Order that it is about';
-COMMENT ON COLUMN evently.notifications.payload IS 'What the message says: title, start, venue, order, amounts, reason';
+COMMENT ON COLUMN evently.notifications.payload IS 'What the message says: title, start, venue, order, amounts, reason; token and qr_png (base64) where the message brings a ticket';
 COMMENT ON COLUMN evently.notifications.created_at IS 'When it was written';

@@ -1,7 +1,8 @@
 /*
  * State machines and guards. They hold for everyone, a superuser's direct
  * UPDATE included. Transitions are spelled out as FROM>TO. AFTER triggers: a
- * BEFORE trigger would lock each row once more before it is updated.
+ * BEFORE trigger would lock each row once more before it is updated. A ticket's
+ * states are with its secret (74_).
  */
 CREATE FUNCTION evently.check_transition() RETURNS trigger
 	LANGUAGE C SET search_path = pg_catalog, pg_temp
@@ -21,16 +22,11 @@ CREATE TRIGGER check_transition AFTER UPDATE OF status ON evently.orders
 	EXECUTE FUNCTION evently.check_transition(
 		'PENDING>CONFIRMED', 'PENDING>CANCELLED', 'PENDING>EXPIRED', 'EXPIRED>CONFIRMED',
 		'CONFIRMED>PARTIALLY_REFUNDED', 'CONFIRMED>REFUNDED', 'PARTIALLY_REFUNDED>REFUNDED');
-CREATE TRIGGER check_transition AFTER UPDATE OF status ON evently.tickets
-	FOR EACH ROW WHEN (OLD.status IS DISTINCT FROM NEW.status)
-	EXECUTE FUNCTION evently.check_transition(
-		'VALID>USED', 'USED>VALID', 'VALID>CANCELLED', 'USED>CANCELLED', 'VALID>TRANSFERRED');
 CREATE TRIGGER check_transition AFTER UPDATE OF status ON evently.refunds
 	FOR EACH ROW WHEN (OLD.status IS DISTINCT FROM NEW.status)
 	EXECUTE FUNCTION evently.check_transition('DUE>DONE', 'DUE>FAILED', 'FAILED>DONE');
 COMMENT ON TRIGGER check_transition ON evently.events IS 'The states of an event';
 COMMENT ON TRIGGER check_transition ON evently.orders IS 'The states of an order';
-COMMENT ON TRIGGER check_transition ON evently.tickets IS 'The states of a ticket';
 COMMENT ON TRIGGER check_transition ON evently.refunds IS 'The states of a refund';
 
 CREATE FUNCTION evently.guard_parent() RETURNS trigger

@@ -1,5 +1,6 @@
 /*
- * What pg_dump carries: every table and every sequence. Then: nothing for PUBLIC.
+ * What pg_dump carries: every table and every sequence, private keys only where
+ * evently.dump_private_keys is on. Then: nothing for PUBLIC.
  */
 DO $$
 DECLARE
@@ -10,7 +11,10 @@ BEGIN
 		WHERE c.relnamespace = 'evently'::regnamespace AND c.relkind IN ('r', 'S')
 		ORDER BY c.relname
 	LOOP
-		PERFORM pg_extension_config_dump(relation, '');
+		PERFORM pg_extension_config_dump(relation,
+			CASE relation WHEN 'evently.event_private_keys'::regclass
+				THEN $w$WHERE nullif(current_setting('evently.dump_private_keys', true), '')::boolean$w$
+				ELSE '' END);
 	END LOOP;
 END $$;
 

@@ -21,4 +21,13 @@
 #define EV_BACKEND_SLOT (MyProc->pgprocno)
 #endif
 
+/* An index scan for a single search. */
+#if PG_VERSION_NUM >= 180000
+#define ev_index_beginscan(table, index, snapshot, nkeys) \
+	index_beginscan(table, index, snapshot, NULL, nkeys, 0)
+#else
+#define ev_index_beginscan(table, index, snapshot, nkeys) \
+	index_beginscan(table, index, snapshot, nkeys, 0)
+#endif
+
 #endif							/* EVENTLY_COMPAT_H */

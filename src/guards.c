@@ -8,14 +8,14 @@
  */
 #include "postgres.h"
 
-#include "commands/trigger.h"
 #include "utils/rel.h"
 
+#include "guards.h"
 #include "locks.h"
 #include "refusal.h"
 #include "spi_util.h"
 
-static TriggerData *
+TriggerData *
 trigger_data(FunctionCallInfo fcinfo)
 {
 	if (!CALLED_AS_TRIGGER(fcinfo))
@@ -33,28 +33,38 @@ bigint_column(HeapTuple tuple, TupleDesc desc, const char *name)
 	return DatumGetInt64(SPI_getbinval(tuple, desc, SPI_fnumber(desc, name), &isnull));
 }
 
-/* check_transition('FROM>TO', ...): the state machine of a table's status. */
-PG_FUNCTION_INFO_V1(ev_check_transition);
-Datum
-ev_check_transition(PG_FUNCTION_ARGS)
+/* Refuse a change of status that the trigger's arguments do not list. */
+void
+check_transition(TriggerData *trigger)
 {
-	TriggerData *trigger = trigger_data(fcinfo);
 	TupleDesc	desc = trigger->tg_relation->rd_att;
 	int			column = SPI_fnumber(desc, "status");
 	char	   *from = SPI_getvalue(trigger->tg_trigtuple, desc, column);
 	char	   *to = SPI_getvalue(trigger->tg_newtuple, desc, column);
-	char	   *wanted = psprintf("%s>%s", from, to);
+	char	   *wanted;
 
+	if (strcmp(from, to) == 0)
+		return;
+	wanted = psprintf("%s>%s", from, to);
 	for (int i = 0; i < trigger->tg_trigger->tgnargs; i++)
 	{
 		if (strcmp(trigger->tg_trigger->tgargs[i], wanted) == 0)
-			return PointerGetDatum(NULL);
+			return;
 	}
 	ereport(ERROR,
 			(errcode(ERRCODE_EVENTLY_WRONG_STATE),
 			 errmsg("status of %s cannot change from %s to %s",
 					RelationGetRelationName(trigger->tg_relation), from, to),
 			 errtable(trigger->tg_relation)));
+}
+
+/* check_transition('FROM>TO', ...): the state machine of a table's status. */
+PG_FUNCTION_INFO_V1(ev_check_transition);
+Datum
+ev_check_transition(PG_FUNCTION_ARGS)
+{
+	check_transition(trigger_data(fcinfo));
+	return PointerGetDatum(NULL);
 }
 
 /* guard_parent(): an event or tier that orders refer to stays. */

@@ -16,6 +16,8 @@ int			ev_order_ttl;
 int			ev_job_batch_size;
 int			ev_batch_max_requests;
 bool		ev_require_booking;
+int			ev_sync_max_scans;
+static bool dump_private_keys;
 
 void
 ev_define_settings(void)
@@ -39,6 +41,16 @@ ev_define_settings(void)
 							 "Refuses to publish an event at a venue without a confirmed booking that holds its times.",
 							 NULL,
 							 &ev_require_booking, true,
+							 PGC_SUSET, 0, NULL, NULL, NULL);
+	DefineCustomIntVariable("evently.sync_max_scans",
+							"Most scans in one call of sync_check_ins().",
+							NULL,
+							&ev_sync_max_scans, 10000, 1, 100000,
+							PGC_SUSET, 0, NULL, NULL, NULL);
+	DefineCustomBoolVariable("evently.dump_private_keys",
+							 "Whether pg_dump carries the private keys that sign tickets.",
+							 "It is read by the condition that the table is registered with for dumps.",
+							 &dump_private_keys, false,
 							 PGC_SUSET, 0, NULL, NULL, NULL);
 	MarkGUCPrefixReserved("evently");
 }

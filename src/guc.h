@@ -12,6 +12,7 @@ extern int	ev_order_ttl;		/* seconds */
 extern int	ev_job_batch_size;
 extern int	ev_batch_max_requests;
 extern bool ev_require_booking;
+extern int	ev_sync_max_scans;
 
 extern void ev_define_settings(void);
 

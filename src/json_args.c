@@ -1,7 +1,7 @@
 /*-------------------------------------------------------------------------
  *
  * json_args.c
- *	  Reading the jsonb arguments: selections, requests and attendees.
+ *	  Reading the jsonb arguments: selections, requests, attendees and scans.
  *
  * What is wrong becomes a Refusal, so that the try_ functions and the batch can
  * return it as a row. Unknown members are refused: they are typing errors.
@@ -19,6 +19,7 @@
 
 #define MAX_SELECTIONS		100
 #define MAX_KEY_LENGTH		200
+#define MAX_SCAN_ID_LENGTH	100
 
 static bool
 bad_json(Refusal *refusal, const char *message, const char *detail)
@@ -296,6 +297,67 @@ parse_attendees(Jsonb *json, Attendee **attendees, int *n, Refusal *refusal)
 		if (member(object, "tier_id") != NULL &&
 			!integer_member(object, "tier_id", "an attendee", &attendee->tier_id, refusal))
 			return false;
+	}
+	return true;
+}
+
+/* A string member that may not be missing. */
+static bool
+required_string_member(JsonbContainer *object, const char *name, const char *what,
+					   char **result, Refusal *refusal)
+{
+	if (!string_member(object, name, what, result, refusal))
+		return false;
+	if (*result == NULL)
+		return bad_json(refusal, psprintf("member \"%s\" is missing in %s", name, what), NULL);
+	return true;
+}
+
+/* The scans that a device reports. */
+bool
+parse_scans(Jsonb *json, ReportedScan **scans, int *n, Refusal *refusal)
+{
+	static const char *const names[] = {
+		"scan_id", "token", "ticket_id", "fingerprint", "scanned_at", "gate", "result", NULL
+	};
+
+	if (!check_array(&json->root, "scans", ev_sync_max_scans, refusal))
+		return false;
+	*n = JsonContainerSize(&json->root);
+	*scans = palloc0(sizeof(ReportedScan) * Max(*n, 1));
+	for (int i = 0; i < *n; i++)
+	{
+		JsonbContainer *object = as_object(getIthJsonbValueFromContainer(&json->root, i));
+		ReportedScan *scan = &(*scans)[i];
+		char	   *result;
+
+		if (object == NULL)
+			return bad_json(refusal, "each scan must be an object",
+							"Its members are scan_id, token (or ticket_id and fingerprint), scanned_at, gate and result.");
+		if (!only_members(object, names, "a scan", refusal) ||
+			!required_string_member(object, "scan_id", "a scan", &scan->scan_id, refusal) ||
+			!required_string_member(object, "scanned_at", "a scan", &scan->scanned_at, refusal) ||
+			!string_member(object, "token", "a scan", &scan->token, refusal) ||
+			!string_member(object, "fingerprint", "a scan", &scan->fingerprint, refusal) ||
+			!string_member(object, "gate", "a scan", &scan->gate, refusal) ||
+			!string_member(object, "result", "a scan", &result, refusal))
+			return false;
+		if (scan->token == NULL &&
+			(!required_string_member(object, "fingerprint", "a scan without a token", &scan->fingerprint, refusal) ||
+			 !integer_member(object, "ticket_id", "a scan without a token", &scan->ticket_id, refusal)))
+			return false;
+		if (scan->token != NULL && (scan->fingerprint != NULL || member(object, "ticket_id") != NULL))
+			return bad_json(refusal, "a scan has either a token or ticket_id and fingerprint", NULL);
+		if (pg_mbstrlen(scan->scan_id) > MAX_SCAN_ID_LENGTH)
+			return bad_json(refusal,
+							psprintf("member \"scan_id\" of a scan must have 1 to %d characters",
+									 MAX_SCAN_ID_LENGTH), NULL);
+		scan->result = result ? result : "ADMIT";
+		if (strcmp(scan->result, "ADMIT") != 0 &&
+			strcmp(scan->result, "ALREADY_ADMITTED") != 0 &&
+			strcmp(scan->result, "INVALID") != 0)
+			return bad_json(refusal,
+							"member \"result\" of a scan must be ADMIT, ALREADY_ADMITTED or INVALID", NULL);
 	}
 	return true;
 }

@@ -8,7 +8,8 @@
  * pg_advisory_lock() uses 1 and 2 there. So no key of an application meets
  * them, deadlocks are seen by the server, and pg_locks shows them (locktype
  * advisory, objsubid 17749 for venues, 17750 for events, 17751 for shards, 17752
- * for buyers, 17753 for the reclaiming of an event's lapsed holds).
+ * for buyers, 17753 for the reclaiming of an event's lapsed holds, 17755 for
+ * the reports of a scanning device).
  *
  * Unlike a row lock, such a lock can be tried without waiting and given back
  * before the end of the transaction, and it writes nothing.
@@ -26,6 +27,7 @@
 #define SHARD_LOCK	17751
 #define BUYER_LOCK	17752
 #define RECLAIM_LOCK 17753
+#define DEVICE_LOCK	17755
 
 static void
 event_tag(LOCKTAG *tag, int64 event_id)
@@ -123,6 +125,17 @@ unlock_reclaim(int64 event_id)
 
 	reclaim_tag(&tag, event_id);
 	(void) LockRelease(&tag, ExclusiveLock, false);
+}
+
+/* Reports of one device come one after another. */
+void
+lock_device(int64 event_id, const char *device)
+{
+	LOCKTAG		tag;
+	uint64		key = hash_bytes_extended((const unsigned char *) device, strlen(device), event_id);
+
+	SET_LOCKTAG_ADVISORY(tag, MyDatabaseId, (uint32) (key >> 32), (uint32) key, DEVICE_LOCK);
+	(void) LockAcquire(&tag, ExclusiveLock, false, false);
 }
 
 bool

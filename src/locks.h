@@ -21,6 +21,7 @@ extern void lock_buyer(uint64 key);
 
 extern void lock_reclaim(int64 event_id);
 extern void unlock_reclaim(int64 event_id);
+extern void lock_device(int64 event_id, const char *device);
 
 extern bool try_lock_shard(int64 tier_id, int shard);
 extern void lock_shard(int64 tier_id, int shard);

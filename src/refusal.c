@@ -23,6 +23,10 @@ static const struct
 	{ERRCODE_EVENTLY_HOLD_EXPIRED, "orders", "expires_at"},
 	{ERRCODE_EVENTLY_VENUE_TAKEN, "venue_bookings", "occupied"},
 	{ERRCODE_EVENTLY_OVER_CAPACITY, "venues", "capacity"},
+	{ERRCODE_EVENTLY_TRANSFERRED_ONCE, "tickets", "transferred_from"},
+	{ERRCODE_EVENTLY_NOT_TRANSFERABLE, "tickets", "status"},
+	{ERRCODE_EVENTLY_NOT_THE_HOLDER, "tickets", "attendee_email"},
+	{ERRCODE_EVENTLY_BAD_TOKEN_KEY, "event_private_keys", "private_key"},
 };
 
 /* Note why a call is refused. Always false, for "return refuse(...)". */

@@ -59,6 +59,13 @@ SELECT pg_temp.lapse(:both) \g /dev/null
 SELECT lives_ok(format('SELECT evently.reserve_tier(%s, 2, %s, 1)', :event, :b), 'one tier of a lapsed hold is wanted');
 SELECT is(pg_temp.stock(:a) || ' ' || pg_temp.stock(:b), '2/0/0/0 1/1/0/0', 'the other is available too');
 
+-- Two lapsed holds, of which one is found for both tiers: it is counted once.
+SELECT order_id AS both FROM evently.reserve_tickets(:event, 3, format('[{"tier_id": %s, "quantity": 2}, {"tier_id": %s, "quantity": 1}]', :a, :b)::jsonb) \gset
+UPDATE evently.orders SET expires_at = clock_timestamp() - interval '1 second' WHERE event_id = :event AND status = 'PENDING';
+SELECT lives_ok(format($$SELECT evently.reserve_tickets(%s, 4, '[{"tier_id": %s, "quantity": 1}, {"tier_id": %s, "quantity": 2}]')$$, :event, :a, :b),
+	'two tiers out of two lapsed holds');
+SELECT is(pg_temp.stock(:a) || ' ' || pg_temp.stock(:b), '1/1/0/0 0/2/0/0', 'and nothing is made up');
+
 -- A hold may be paid until it lapses, and given up.
 SELECT event, tier FROM pg_temp.sale(10) \gset
 SELECT pg_temp.hold(:event, :tier, 2) AS held \gset

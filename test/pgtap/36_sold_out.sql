@@ -41,6 +41,8 @@ SELECT evently.set_tier_quantity(:a, 4) \g /dev/null
 SELECT is(pg_temp.event_status(:event), 'ON_SALE', 'a greater quantity clears it');
 SELECT evently.set_tier_quantity(:a, 3) \g /dev/null
 SELECT is(pg_temp.event_status(:event), 'SOLD_OUT', 'a smaller one sets it');
+SELECT pg_temp.tier(:event, 0, name => 'none') \g /dev/null
+SELECT is(pg_temp.event_status(:event), 'SOLD_OUT', 'a new tier of nothing leaves it');
 SELECT pg_temp.tier(:event, 1, name => 'c') AS c \gset
 SELECT is(pg_temp.event_status(:event), 'ON_SALE', 'a new tier clears it');
 -- Pause and resume.

@@ -137,6 +137,14 @@ SELECT pg_temp.hold(:past_event, :past_tier, 1) AS past \gset
 SELECT evently.complete_event(:past_event) \g /dev/null
 SELECT is(pg_temp.report(:past, 'p-' || :past) LIKE 'REFUND_DUE % 0 tickets REFUND_DUE DUE 10', true, 'its event is over');
 
+SELECT event AS past_event, tier AS past_tier FROM pg_temp.sale() \gset
+SELECT pg_temp.hold(:past_event, :past_tier, 1) AS past, pg_temp.hold(:past_event, :past_tier, 1) AS in_time \gset
+UPDATE evently.events SET doors_open = start_time - interval '40 days', start_time = now() - interval '2 hours', end_time = now() - interval '1 second'
+WHERE event_id = :past_event;
+SELECT pg_temp.lapse(:past) \g /dev/null
+SELECT is(pg_temp.report(:past, 'p-' || :past), 'REFUND_DUE EXPIRED 0 tickets REFUND_DUE DUE 10', 'its event has ended, though nobody has said so: the hold ends');
+SELECT is(pg_temp.report(:in_time, 'p-' || :in_time), 'CONFIRMED CONFIRMED 1 tickets', 'a hold that has not lapsed may still be paid');
+
 -- Arguments; a refused report leaves no record.
 SELECT pg_temp.hold(:event, :tier, 1) AS open \gset
 SELECT pg_temp.refused(format('SELECT evently.confirm_order(%s)', arguments), code, '%', 'confirm_order: ' || reason)
