@@ -126,7 +126,8 @@ plan_event_move(FunctionCallInfo fcinfo, const Booking *booking, TimestampTz sta
 
 	if (event != NULL && strcmp(event->status, "COMPLETED") == 0)
 		raise_error(ERRCODE_EVENTLY_WRONG_STATE,
-					psprintf("event " INT64_FORMAT " is COMPLETED", event->event_id), NULL, NULL);
+					psprintf("event " INT64_FORMAT " cannot be moved", event->event_id),
+					"Its status is COMPLETED.", "Book the venue anew for another event.");
 	if (event == NULL || event_is_over(event))
 	{
 		if (!PG_ARGISNULL(3) || !PG_ARGISNULL(4))

@@ -91,8 +91,8 @@ require_live_booking(const Booking *booking, TimestampTz now)
 		return;
 	if (strcmp(booking->status, "CANCELLED") == 0)
 		raise_error(ERRCODE_EVENTLY_WRONG_STATE,
-					psprintf("booking " INT64_FORMAT " is CANCELLED", booking->booking_id),
-					NULL, "Book the venue again with book_venue.");
+					psprintf("booking " INT64_FORMAT " is cancelled", booking->booking_id),
+					"What it had taken of the venue is free.", "Book the venue again with book_venue.");
 	raise_error(ERRCODE_EVENTLY_WRONG_STATE,
 				psprintf("booking " INT64_FORMAT " has lapsed", booking->booking_id),
 				psprintf("Its deposit was due at %s.",

@@ -241,8 +241,8 @@ venue_currency(int64 venue_id)
 		raise_not_found("venue", venue_id);
 	if (!DatumGetBool(spi_datum(0, 2, &isnull)))
 		raise_error(ERRCODE_EVENTLY_WRONG_STATE,
-					psprintf("venue " INT64_FORMAT " is not active", venue_id), NULL,
-					"Choose another venue.");
+					psprintf("venue " INT64_FORMAT " is not active", venue_id),
+					"It takes no more events.", "Choose another venue.");
 	return spi_text(0, 1);
 }
 

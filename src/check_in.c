@@ -245,7 +245,8 @@ ev_undo_check_in(PG_FUNCTION_ARGS)
 	if (strcmp(status, "USED") != 0)
 		raise_error(ERRCODE_EVENTLY_WRONG_STATE,
 					psprintf("ticket " INT64_FORMAT " is not checked in", ticket_id),
-					psprintf("Its status is %s.", status), NULL);
+					psprintf("Its status is %s.", status),
+					"Only a USED ticket can be given its entry back.");
 	values[1] = TimestampTzGetDatum(GetCurrentTimestamp());
 	values[3] = Int64GetDatum(spi_int64(0, 2));
 	(void) spi_run(&undo_entry, values, NULL);

@@ -19,10 +19,11 @@
 #include "venue_booking.h"
 
 static void
-raise_wrong_event_state(int64 event_id, const char *status, const char *hint)
+raise_wrong_event_state(int64 event_id, const char *status, const char *what, const char *hint)
 {
 	raise_error(ERRCODE_EVENTLY_WRONG_STATE,
-				psprintf("event " INT64_FORMAT " is %s", event_id, status), NULL, hint);
+				psprintf("event " INT64_FORMAT " cannot be %s", event_id, what),
+				psprintf("Its status is %s.", status), hint);
 }
 
 /* Refuse what makes no sense any more for an event that is over. */
@@ -30,7 +31,7 @@ void
 require_open_event(int64 event_id, const char *status)
 {
 	if (strcmp(status, "CANCELLED") == 0 || strcmp(status, "COMPLETED") == 0)
-		raise_wrong_event_state(event_id, status, "A cancelled or completed event does not change.");
+		raise_wrong_event_state(event_id, status, "changed", "Create a new event: one that is over stays as it is.");
 }
 
 /*
@@ -117,7 +118,7 @@ ev_publish_event(PG_FUNCTION_ARGS)
 	ev_connect();
 	status = lock_event(event_id);
 	if (strcmp(status, "DRAFT") != 0)
-		raise_wrong_event_state(event_id, status, "Only a DRAFT can be published.");
+		raise_wrong_event_state(event_id, status, "published", "Only a DRAFT can be published.");
 	require_confirmed_booking(event_id);
 	return ev_finish(set_status(event_id, "PUBLISHED", NULL));
 }
@@ -136,12 +137,12 @@ ev_open_sale(PG_FUNCTION_ARGS)
 	ev_connect();
 	status = lock_event(event_id);
 	if (strcmp(status, "PUBLISHED") != 0)
-		raise_wrong_event_state(event_id, status, strcmp(status, "DRAFT") == 0
+		raise_wrong_event_state(event_id, status, "put on sale", strcmp(status, "DRAFT") == 0
 								? "Publish the event first." : "Only a PUBLISHED event can go on sale.");
 	if (spi_read_fresh(&tiers, values, NULL) == 0)
 		raise_error(ERRCODE_EVENTLY_WRONG_STATE,
 					psprintf("event " INT64_FORMAT " has no tickets to sell", event_id),
-					NULL, "Create a tier first.");
+					"It has no tier.", "Create a tier with create_tier first.");
 	return ev_finish(set_status(event_id, event_has_stock(event_id) ? "ON_SALE" : "SOLD_OUT", NULL));
 }
 
@@ -155,7 +156,8 @@ ev_pause_sale(PG_FUNCTION_ARGS)
 	ev_connect();
 	status = lock_event(event_id);
 	if (strcmp(status, "ON_SALE") != 0 && strcmp(status, "SOLD_OUT") != 0)
-		raise_wrong_event_state(event_id, status, "Only the sale of an ON_SALE or SOLD_OUT event can be paused.");
+		raise_wrong_event_state(event_id, status, "paused",
+								"Only the sale of an ON_SALE or SOLD_OUT event can be paused.");
 	return ev_finish(set_status(event_id, "PUBLISHED", NULL));
 }
 
@@ -170,7 +172,7 @@ ev_complete_event(PG_FUNCTION_ARGS)
 	ev_connect();
 	status = lock_event(event_id);
 	if (strcmp(status, "DRAFT") == 0)
-		raise_wrong_event_state(event_id, status, "Publish or cancel the event.");
+		raise_wrong_event_state(event_id, status, "completed", "Publish or cancel the event.");
 	require_open_event(event_id, status);
 	row = set_status(event_id, "COMPLETED", NULL);
 	end_holds_of_event(event_id, "EXPIRED", NULL, GetCurrentTimestamp());

@@ -55,6 +55,9 @@ check_transition(TriggerData *trigger)
 			(errcode(ERRCODE_EVENTLY_WRONG_STATE),
 			 errmsg("status of %s cannot change from %s to %s",
 					RelationGetRelationName(trigger->tg_relation), from, to),
+			 errdetail("The changes of status are those of the table's trigger %s.",
+					   trigger->tg_trigger->tgname),
+			 errhint("Use evently's functions to change a status."),
 			 errtable(trigger->tg_relation)));
 }
 

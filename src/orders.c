@@ -66,11 +66,11 @@ order_has_status(const Order *order, const char *status)
 }
 
 void
-raise_wrong_order_state(const Order *order, const char *hint)
+raise_wrong_order_state(const Order *order, const char *what, const char *hint)
 {
 	raise_error(ERRCODE_EVENTLY_WRONG_STATE,
-				psprintf("order " INT64_FORMAT " is %s", order->order_id, order->status),
-				NULL, hint);
+				psprintf("order " INT64_FORMAT " cannot be %s", order->order_id, what),
+				psprintf("Its status is %s.", order->status), hint);
 }
 
 /* The order's row, copied so that it outlives SPI_finish. */
@@ -409,7 +409,7 @@ ev_cancel_order(PG_FUNCTION_ARGS)
 	lock_event_shared(order->event_id);
 	order = lock_order(order_id);
 	if (!order_has_status(order, "PENDING"))
-		raise_wrong_order_state(order, order_has_status(order, "CONFIRMED") ||
+		raise_wrong_order_state(order, "cancelled", order_has_status(order, "CONFIRMED") ||
 								order_has_status(order, "PARTIALLY_REFUNDED")
 								? "Use refund_order for an order that has been paid."
 								: "Only a PENDING order can be cancelled.");

@@ -210,7 +210,7 @@ confirm(Payment *payment, const Order *order, Datum values[4], bool nulls[4])
 	else if (order_has_status(order, "CANCELLED"))
 	{
 		if (is_free)
-			raise_wrong_order_state(order, "Reserve again.");
+			raise_wrong_order_state(order, "confirmed", "Reserve again.");
 		outcome = "REFUND_DUE";
 		values[3] = turn_away(payment, order, outcome, &nulls[3]);
 	}

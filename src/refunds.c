@@ -220,8 +220,9 @@ lock_returned_tickets(const Order *order, const int64 *named, int nnamed, bool r
 		{
 			if (named)
 				raise_error(ERRCODE_EVENTLY_WRONG_STATE,
-							psprintf("ticket " INT64_FORMAT " is %s", spi_int64(i, 1), status),
-							NULL, "Only a VALID or USED ticket can be given back.");
+							psprintf("ticket " INT64_FORMAT " cannot be given back", spi_int64(i, 1)),
+							psprintf("Its status is %s.", status),
+							"Only a VALID or USED ticket can be given back.");
 			continue;
 		}
 		result->ticket_ids[result->ntickets++] = spi_int64(i, 1);
@@ -236,7 +237,8 @@ lock_returned_tickets(const Order *order, const int64 *named, int nnamed, bool r
 	if (result->ntickets == 0)
 		raise_error(ERRCODE_EVENTLY_WRONG_STATE,
 					psprintf("order " INT64_FORMAT " has no ticket left", order->order_id),
-					NULL, NULL);
+					"All its tickets were given back.",
+					"See the refunds of the order in evently.refunds.");
 }
 
 static void
@@ -278,8 +280,9 @@ refund(const char *refund_id, Order *order, const int64 *named, int nnamed, bool
 					named == NULL, &row))
 		return row;
 	if (!order_has_status(order, "CONFIRMED") && !order_has_status(order, "PARTIALLY_REFUNDED"))
-		raise_wrong_order_state(order, order_has_status(order, "PENDING")
-								? "Use cancel_order for an order that is not paid." : NULL);
+		raise_wrong_order_state(order, "refunded", order_has_status(order, "PENDING")
+								? "Use cancel_order for an order that is not paid."
+								: "Only an order with tickets can be refunded.");
 
 	lock_returned_tickets(order, named, nnamed, restock, &returned);
 	(void) lock_stock(returned.restocked, returned.nrestocked, false);
@@ -365,7 +368,8 @@ ev_settle_refund(PG_FUNCTION_ARGS)
 		return ev_finish(spi_result(0, 1));
 	if (strcmp(status, "DONE") == 0)
 		raise_error(ERRCODE_EVENTLY_WRONG_STATE,
-					psprintf("refund \"%s\" is already DONE", refund_id), NULL, NULL);
+					psprintf("refund \"%s\" cannot be settled again", refund_id),
+					"Its status is DONE.", "Only a DUE or FAILED refund can be settled.");
 	values[2] = TimestampTzGetDatum(GetCurrentTimestamp());
 	(void) spi_run(&update, values, NULL);
 	return ev_finish(spi_result(0, 1));

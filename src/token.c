@@ -283,7 +283,8 @@ make_token(int64 ticket_id)
 	if (strcmp(status, "VALID") != 0 && strcmp(status, "USED") != 0)
 		raise_error(ERRCODE_EVENTLY_WRONG_STATE,
 					psprintf("ticket " INT64_FORMAT " is not valid", ticket_id),
-					psprintf("Its status is %s.", status), NULL);
+					psprintf("Its status is %s.", status),
+					"Only a VALID or USED ticket has a token.");
 	token.event_id = fetched_int64(&ticket, 0);
 	token.tier_id = fetched_int64(&ticket, 1);
 	fingerprint_of(DatumGetUUIDP(ticket.values[2]), token.fingerprint);

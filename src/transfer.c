@@ -58,7 +58,8 @@ must_be_valid(int64 ticket_id, const LockedTicket *ticket)
 	if (strcmp(ticket->status, "VALID") != 0)
 		raise_error(ERRCODE_EVENTLY_WRONG_STATE,
 					psprintf("ticket " INT64_FORMAT " is not valid", ticket_id),
-					psprintf("Its status is %s.", ticket->status), NULL);
+					psprintf("Its status is %s.", ticket->status),
+					"Only a VALID ticket can be reissued or given another name.");
 }
 
 /*
@@ -174,18 +175,20 @@ ev_transfer_ticket(PG_FUNCTION_ARGS)
 	if (!ticket.holder_is)
 		raise_error(ERRCODE_EVENTLY_NOT_THE_HOLDER,
 					psprintf("\"%s\" is not the holder of ticket " INT64_FORMAT, from_email, ticket_id),
-					NULL, "The holder is the attendee's address, or the buyer's where there is none.");
+					"The holder is the attendee's address, or the buyer's where there is none.",
+					"Let the holder ask for the transfer.");
 	if (pg_strcasecmp(ticket.holder, to_email) == 0)
 		raise_bad_argument("to_email is that of the present holder", NULL,
 						   "Use evently.assign_attendee() to correct a name.");
 	if (ticket.from_transfer || strcmp(ticket.status, "TRANSFERRED") == 0)
 		raise_error(ERRCODE_EVENTLY_TRANSFERRED_ONCE,
 					psprintf("ticket " INT64_FORMAT " has been transferred already", ticket_id),
-					"A ticket may change hands once.", NULL);
+					"A ticket may change hands once.", "Refund the ticket, and buy another.");
 	obstacle = transfer_obstacle(event_id, &ticket, now);
 	if (obstacle != NULL)
 		raise_error(ERRCODE_EVENTLY_NOT_TRANSFERABLE,
-					psprintf("ticket " INT64_FORMAT " cannot be transferred", ticket_id), obstacle, NULL);
+					psprintf("ticket " INT64_FORMAT " cannot be transferred", ticket_id), obstacle,
+					"Only a VALID ticket that was not admitted can be transferred, until its deadline.");
 
 	(void) spi_run(&end, values, NULL);
 	values[3] = TimestampTzGetDatum(now);

@@ -32,8 +32,9 @@ require_event_fits(const BookedEvent *event, const VenueWindow *window, Timestam
 
 	if (event_is_over(event))
 		raise_error(ERRCODE_EVENTLY_WRONG_STATE,
-					psprintf("event " INT64_FORMAT " is %s", event->event_id, event->status),
-					NULL, NULL);
+					psprintf("event " INT64_FORMAT " is over", event->event_id),
+					psprintf("Its status is %s.", event->status),
+					"Book for another event, or for none.");
 
 	rows = spi_read_fresh(&others, values, NULL);
 	conflicts->lapsed = repalloc(conflicts->lapsed,
@@ -160,7 +161,8 @@ ev_cancel_booking(PG_FUNCTION_ARGS)
 	booking = lock_booking(booking_id, true);
 	if (strcmp(booking->status, "CANCELLED") == 0)
 		raise_error(ERRCODE_EVENTLY_WRONG_STATE,
-					psprintf("booking " INT64_FORMAT " is CANCELLED", booking_id), NULL, NULL);
+					psprintf("booking " INT64_FORMAT " is cancelled already", booking_id),
+					"What it had taken of the venue is free.", "There is nothing left to do.");
 	if (booking->event_id != 0)
 	{
 		BookedEvent *event = read_booked_event(booking->event_id);
@@ -168,7 +170,8 @@ ev_cancel_booking(PG_FUNCTION_ARGS)
 		if (strcmp(event->status, "COMPLETED") == 0)
 			raise_error(ERRCODE_EVENTLY_WRONG_STATE,
 						psprintf("booking " INT64_FORMAT " has been used", booking_id),
-						psprintf("Event " INT64_FORMAT " is COMPLETED.", event->event_id), NULL);
+						psprintf("Event " INT64_FORMAT " is COMPLETED.", event->event_id),
+						"Only a booking that lies ahead can be cancelled.");
 		if (ev_require_booking && !event_is_over(event) && strcmp(event->status, "DRAFT") != 0 &&
 			event->venue_id == booking->window.venue_id &&
 			strcmp(booking->status, "CONFIRMED") == 0)
@@ -216,7 +219,8 @@ ev_assign_booking(PG_FUNCTION_ARGS)
 			raise_error(ERRCODE_EVENTLY_WRONG_STATE,
 						psprintf("booking " INT64_FORMAT " is in use", booking_id),
 						psprintf("It is for event " INT64_FORMAT ", which is %s.",
-								 current->event_id, current->status), NULL);
+								 current->event_id, current->status),
+						"Cancel that event first, keeping its booking.");
 	}
 	event = read_booked_event(event_id);
 	read_venue(&booking->window, ' ', ' ');

@@ -101,7 +101,7 @@ read_venue(VenueWindow *window, char setup_null, char teardown_null)
 	if (!DatumGetBool(spi_datum(0, 1, &isnull)))
 		raise_error(ERRCODE_EVENTLY_WRONG_STATE,
 					psprintf("venue " INT64_FORMAT " is not active", window->venue_id),
-					NULL, "Choose another venue: see find_venues.");
+					"It takes no more events.", "Choose another venue: see find_venues.");
 	window->hire_rate = spi_datum(0, 2, &isnull);
 	window->timezone = spi_text(0, 3);
 	window->setup_hours = spi_datum(0, 4, &isnull);
