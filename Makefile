@@ -16,17 +16,22 @@ SQL_MODULES = \
 	sql/40_orders.sql \
 	sql/50_tickets_and_outbox.sql \
 	sql/51_scans_and_keys.sql \
+	sql/52_waitlist.sql \
+	sql/53_jobs.sql \
 	sql/60_guards.sql \
 	sql/70_catalogue_functions.sql \
 	sql/71_order_functions.sql \
 	sql/72_job_functions.sql \
 	sql/73_venue_functions.sql \
 	sql/74_door_functions.sql \
+	sql/76_waitlist_functions.sql \
+	sql/77_outbox_functions.sql \
 	sql/80_views.sql \
 	sql/81_venue_views.sql \
 	sql/85_verify_sales.sql \
 	sql/86_verify_bookings.sql \
 	sql/87_verify_door.sql \
+	sql/88_verify_waitlist.sql \
 	sql/89_verify.sql \
 	sql/90_dump_and_privileges.sql
 

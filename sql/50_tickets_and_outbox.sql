@@ -47,23 +47,43 @@ COMMENT ON COLUMN evently.tickets.issued_xid IS 'Transaction that issued the tic
 
 CREATE TABLE evently.notifications (
 	notification_id bigint PRIMARY KEY DEFAULT nextval('evently.notification_ids'),
+	message_id uuid NOT NULL DEFAULT gen_random_uuid(),
 	kind       text NOT NULL
 		CHECK (kind IN ('TICKETS_ISSUED', 'TICKETS_REFUNDED', 'REFUND_DUE', 'EVENT_CANCELLED', 'EVENT_RESCHEDULED',
-			'TICKET_TRANSFERRED', 'TICKET_RECEIVED', 'TICKET_REISSUED')),
+			'TICKET_TRANSFERRED', 'TICKET_RECEIVED', 'TICKET_REISSUED',
+			'WAITLIST_OFFER', 'WAITLIST_LAPSED', 'WAITLIST_CLOSED')),
 	recipient  text CHECK (btrim(recipient) <> ''),
 	user_id    bigint,
 	event_id   bigint NOT NULL,
 	order_id   bigint,
 	payload    jsonb NOT NULL CHECK (jsonb_typeof(payload) = 'object'),
 	created_at timestamptz NOT NULL DEFAULT now(),
-	CHECK (recipient IS NOT NULL OR user_id IS NOT NULL)
+	status     text NOT NULL DEFAULT 'PENDING' CHECK (status IN ('PENDING', 'SENT', 'DEAD')),
+	attempts   integer NOT NULL DEFAULT 0 CHECK (attempts >= 0),
+	visible_at timestamptz NOT NULL DEFAULT now() CHECK (isfinite(visible_at)),
+	closed_at  timestamptz CHECK (isfinite(closed_at)),
+	last_error text,
+	CHECK (recipient IS NOT NULL OR user_id IS NOT NULL),
+	CHECK ((status = 'PENDING') = (closed_at IS NULL))
 );
+CREATE INDEX notifications_pending ON evently.notifications (visible_at, notification_id)
+	WHERE status = 'PENDING';
+CREATE INDEX notifications_closed ON evently.notifications (status, closed_at)
+	WHERE status <> 'PENDING';
 COMMENT ON TABLE evently.notifications IS 'Outbox: who must be told what, written by the transaction that causes it';
-COMMENT ON COLUMN evently.notifications.notification_id IS 'Id of the message, the same however often it is sent';
-COMMENT ON COLUMN evently.notifications.kind IS 'TICKETS_ISSUED, TICKETS_REFUNDED, REFUND_DUE, EVENT_CANCELLED, EVENT_RESCHEDULED, TICKET_TRANSFERRED, TICKET_RECEIVED or TICKET_REISSUED';
+COMMENT ON INDEX evently.notifications_pending IS 'What workers claim, the oldest first';
+COMMENT ON INDEX evently.notifications_closed IS 'What is cleaned away, and the dead letters';
+COMMENT ON COLUMN evently.notifications.notification_id IS 'Id of the message in this database';
+COMMENT ON COLUMN evently.notifications.message_id IS 'The message''s name for the world, the same however often it is sent: receivers drop repeats by it';
+COMMENT ON COLUMN evently.notifications.kind IS 'TICKETS_ISSUED, TICKETS_REFUNDED, REFUND_DUE, EVENT_CANCELLED, EVENT_RESCHEDULED, TICKET_TRANSFERRED, TICKET_RECEIVED, TICKET_REISSUED, WAITLIST_OFFER, WAITLIST_LAPSED or WAITLIST_CLOSED';
 COMMENT ON COLUMN evently.notifications.recipient IS 'E-mail address; null when only the user''s id is known';
 COMMENT ON COLUMN evently.notifications.user_id IS 'User of the application to be told: the buyer';
 COMMENT ON COLUMN evently.notifications.event_id IS 'Event that it is about';
 COMMENT ON COLUMN evently.notifications.order_id IS 'Order that it is about';
-COMMENT ON COLUMN evently.notifications.payload IS 'What the message says: title, start, venue, order, amounts, reason; token and qr_png (base64) where the message brings a ticket';
+COMMENT ON COLUMN evently.notifications.payload IS 'What the message says: title, start, venue, order, offer, amounts, reason; token and qr_png (base64) where it brings a ticket; claim_notifications() adds the tickets';
 COMMENT ON COLUMN evently.notifications.created_at IS 'When it was written';
+COMMENT ON COLUMN evently.notifications.status IS 'PENDING, SENT, or DEAD: given up after evently.notification_max_attempts';
+COMMENT ON COLUMN evently.notifications.attempts IS 'How often a worker has claimed it';
+COMMENT ON COLUMN evently.notifications.visible_at IS 'From when a worker may claim it: later while one has it, and after a failure';
+COMMENT ON COLUMN evently.notifications.closed_at IS 'When it was sent or given up';
+COMMENT ON COLUMN evently.notifications.last_error IS 'Why the last attempt failed';

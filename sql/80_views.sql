@@ -7,9 +7,10 @@ SELECT t.tier_id, t.event_id, t.name,
 	t.total_quantity,
 	s.available AS available_quantity,
 	h.held AS held_quantity,
-	t.total_quantity - t.held_back - s.available - h.held AS sold_quantity,
-	0::bigint AS offered,
-	0::bigint AS gathering,
+	t.total_quantity - t.held_back - s.available - h.held - f.offered
+		- coalesce(l.gathering, 0) AS sold_quantity,
+	f.offered,
+	coalesce(l.gathering, 0)::bigint AS gathering,
 	t.held_back
 FROM evently.ticket_tiers t
 CROSS JOIN LATERAL (
@@ -19,7 +20,11 @@ LEFT JOIN LATERAL (
 	SELECT coalesce(sum(i.quantity), 0) AS held
 	FROM evently.orders o
 	JOIN evently.order_items i ON i.order_id = o.order_id
-	WHERE o.event_id = t.event_id AND o.status = 'PENDING' AND i.tier_id = t.tier_id) h ON true;
+	WHERE o.event_id = t.event_id AND o.status = 'PENDING' AND i.tier_id = t.tier_id) h ON true
+CROSS JOIN LATERAL (
+	SELECT coalesce(sum(o.quantity), 0) AS offered
+	FROM evently.waitlist_offers o WHERE o.tier_id = t.tier_id AND o.status = 'OPEN') f
+LEFT JOIN evently.waitlist_lines l ON l.tier_id = t.tier_id;
 COMMENT ON VIEW evently.tier_inventory IS 'Stock of each tier: total = available + held + sold + offered + gathering + held back';
 COMMENT ON COLUMN evently.tier_inventory.tier_id IS 'Id of the tier';
 COMMENT ON COLUMN evently.tier_inventory.event_id IS 'Event of the tier';
@@ -28,8 +33,8 @@ COMMENT ON COLUMN evently.tier_inventory.total_quantity IS 'Tickets in all';
 COMMENT ON COLUMN evently.tier_inventory.available_quantity IS 'Free for sale';
 COMMENT ON COLUMN evently.tier_inventory.held_quantity IS 'Held by unpaid orders, lapsed ones included until they are swept';
 COMMENT ON COLUMN evently.tier_inventory.sold_quantity IS 'Sold or given away, and not returned';
-COMMENT ON COLUMN evently.tier_inventory.offered IS 'Offered to the waitlist: 0, this version has none';
-COMMENT ON COLUMN evently.tier_inventory.gathering IS 'Gathering for a group on the waitlist: 0, this version has none';
+COMMENT ON COLUMN evently.tier_inventory.offered IS 'Kept for those in line who have an offer, lapsed ones included until they are swept';
+COMMENT ON COLUMN evently.tier_inventory.gathering IS 'Gathering for a group at the head of the line';
 COMMENT ON COLUMN evently.tier_inventory.held_back IS 'Kept from public sale';
 
 CREATE VIEW evently.refunds_due AS

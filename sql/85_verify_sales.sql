@@ -19,7 +19,8 @@ WITH item AS MATERIALIZED (
 ), stock AS (
 	SELECT t.tier_id, t.total_quantity, t.held_back, t.shards,
 		coalesce(s.rows, 0) AS shard_rows, coalesce(s.available, 0) AS available,
-		coalesce(h.held, 0) AS held, coalesce(k.sold, 0) AS sold
+		coalesce(h.held, 0) AS held, coalesce(k.sold, 0) AS sold,
+		coalesce(f.offered, 0) AS offered, coalesce(l.gathering, 0) AS gathering
 	FROM evently.ticket_tiers t
 	LEFT JOIN (SELECT tier_id, count(*) AS rows, sum(available) AS available
 		FROM evently.inventory_shards GROUP BY tier_id) s ON s.tier_id = t.tier_id
@@ -27,6 +28,9 @@ WITH item AS MATERIALIZED (
 		FROM item WHERE status = 'PENDING' GROUP BY tier_id) h ON h.tier_id = t.tier_id
 	LEFT JOIN (SELECT tier_id, sum(live) AS sold
 		FROM ticket GROUP BY tier_id) k ON k.tier_id = t.tier_id
+	LEFT JOIN (SELECT tier_id, sum(quantity) AS offered
+		FROM evently.waitlist_offers WHERE status = 'OPEN' GROUP BY tier_id) f ON f.tier_id = t.tier_id
+	LEFT JOIN evently.waitlist_lines l ON l.tier_id = t.tier_id
 ), money AS (
 	SELECT o.order_id, o.status, o.total_amount, o.confirmed_at IS NOT NULL AS confirmed,
 		o.payment_id, coalesce(i.subtotal, 0) AS subtotal, i.order_id IS NULL AS no_items,
@@ -43,9 +47,9 @@ WITH item AS MATERIALIZED (
 		FROM ticket GROUP BY order_id) k ON k.order_id = o.order_id
 )
 SELECT 'stock', format('tier %s', tier_id),
-	format('total %s is not available %s + held %s + sold %s + held back %s',
-		total_quantity, available, held, sold, held_back)
-FROM stock WHERE total_quantity <> available + held + sold + held_back
+	format('total %s is not available %s + held %s + sold %s + offered %s + gathering %s + held back %s',
+		total_quantity, available, held, sold, offered, gathering, held_back)
+FROM stock WHERE total_quantity <> available + held + sold + offered + gathering + held_back
 UNION ALL
 SELECT 'shards', format('tier %s', tier_id), format('%s shard rows instead of %s', shard_rows, shards)
 FROM stock WHERE shard_rows <> shards

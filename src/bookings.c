@@ -15,10 +15,10 @@
  */
 #include "venue_booking.h"
 
-#include "commands/trigger.h"
 #include "utils/rel.h"
 
 #include "event_state.h"
+#include "guards.h"
 #include "guc.h"
 #include "locks.h"
 #include "refusal.h"
@@ -289,17 +289,12 @@ ev_guard_booked_times(PG_FUNCTION_ARGS)
 		" OR e.start_time < b.start_time OR e.end_time > b.end_time)"
 		" LIMIT 1",
 		INT8OID);
-	TriggerData *trigger = (TriggerData *) fcinfo->context;
-	TupleDesc	tupdesc;
-	Datum		event_id;
+	TriggerData *trigger = trigger_data(fcinfo);
+	TupleDesc	desc = trigger->tg_relation->rd_att;
 	bool		isnull;
+	Datum		event_id = SPI_getbinval(trigger->tg_newtuple, desc,
+										 SPI_fnumber(desc, "event_id"), &isnull);
 
-	if (!CALLED_AS_TRIGGER(fcinfo) || !TRIGGER_FIRED_FOR_ROW(trigger->tg_event) ||
-		!TRIGGER_FIRED_BY_UPDATE(trigger->tg_event))
-		elog(ERROR, "guard_booked_times is a trigger for updated rows");
-	tupdesc = RelationGetDescr(trigger->tg_relation);
-	event_id = heap_getattr(trigger->tg_newtuple, SPI_fnumber(tupdesc, "event_id"),
-							tupdesc, &isnull);
 	if (isnull)
 		return PointerGetDatum(NULL);
 

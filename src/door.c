@@ -332,14 +332,17 @@ raise_no_ticket(int64 ticket_id)
 }
 
 /*
- * Trigger: the states of a ticket; and when its secret dies, a note of that.
+ * Trigger: the states of a ticket; and when its secret dies, a note of that. A
+ * superuser who brought it back to life by force may see it die again.
  */
 Datum
 ev_check_ticket(PG_FUNCTION_ARGS)
 {
 	static SpiQuery insert = SPI_QUERY(
 		"INSERT INTO evently.revocations (fingerprint, ticket_id, event_id, reason, revoked_at, changed_xid)"
-		" VALUES ($1, $2, $3, $4, $5, pg_current_xact_id())",
+		" VALUES ($1, $2, $3, $4, $5, pg_current_xact_id())"
+		" ON CONFLICT (fingerprint) DO UPDATE SET reason = EXCLUDED.reason,"
+		" revoked_at = EXCLUDED.revoked_at, changed_xid = EXCLUDED.changed_xid",
 		TEXTOID, INT8OID, INT8OID, TEXTOID, TIMESTAMPTZOID);
 	TriggerData *trigger = trigger_data(fcinfo);
 	TupleDesc	columns = trigger->tg_relation->rd_att;

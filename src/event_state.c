@@ -17,6 +17,7 @@
 #include "spi_util.h"
 #include "terms.h"
 #include "venue_booking.h"
+#include "waitlist.h"
 
 static void
 raise_wrong_event_state(int64 event_id, const char *status, const char *what, const char *hint)
@@ -84,7 +85,23 @@ set_status(int64 event_id, const char *status, const char *reason)
 	return spi_result(0, 1);
 }
 
-/* End an event's unpaid holds. The event's lock keeps new ones away. */
+/* The event's row as it is now, copied so that it outlives SPI_finish. */
+static Datum
+event_row(int64 event_id)
+{
+	static SpiQuery query = SPI_QUERY(
+		"SELECT e FROM evently.events e WHERE e.event_id = $1", INT8OID);
+	Datum		values[1] = {Int64GetDatum(event_id)};
+
+	if (spi_read_fresh(&query, values, NULL) != 1)
+		elog(ERROR, "event " INT64_FORMAT " has vanished", event_id);
+	return spi_result(0, 1);
+}
+
+/*
+ * End an event's unpaid holds. The event's lock keeps new ones away. What else
+ * ends with the event, its offers and lines, is locked here too.
+ */
 static void
 end_holds_of_event(int64 event_id, const char *status, const char *reason, TimestampTz now)
 {
@@ -105,6 +122,7 @@ end_holds_of_event(int64 event_id, const char *status, const char *reason, Times
 	(void) spi_read_fresh(&count, values, NULL);
 	if (spi_int64(0, 1) != n)
 		raise_serialization_failure();
+	lock_lines_of_event(event_id);
 	end_holds(order_ids, n, status, reason, now);
 }
 
@@ -133,6 +151,7 @@ ev_open_sale(PG_FUNCTION_ARGS)
 	int64		event_id = arg_id(fcinfo, 0, "event_id");
 	Datum		values[1] = {Int64GetDatum(event_id)};
 	char	   *status;
+	Datum		row;
 
 	ev_connect();
 	status = lock_event(event_id);
@@ -143,7 +162,11 @@ ev_open_sale(PG_FUNCTION_ARGS)
 		raise_error(ERRCODE_EVENTLY_WRONG_STATE,
 					psprintf("event " INT64_FORMAT " has no tickets to sell", event_id),
 					"It has no tier.", "Create a tier with create_tier first.");
-	return ev_finish(set_status(event_id, event_has_stock(event_id) ? "ON_SALE" : "SOLD_OUT", NULL));
+	row = set_status(event_id, event_has_stock(event_id) ? "ON_SALE" : "SOLD_OUT", NULL);
+	/* What came back while the sale was paused. */
+	if (settle_lines_of_event(event_id) > 0)
+		row = event_row(event_id);
+	return ev_finish(row);
 }
 
 PG_FUNCTION_INFO_V1(ev_pause_sale);
@@ -167,6 +190,7 @@ ev_complete_event(PG_FUNCTION_ARGS)
 {
 	int64		event_id = arg_id(fcinfo, 0, "event_id");
 	char	   *status;
+	TimestampTz now;
 	Datum		row;
 
 	ev_connect();
@@ -174,8 +198,10 @@ ev_complete_event(PG_FUNCTION_ARGS)
 	if (strcmp(status, "DRAFT") == 0)
 		raise_wrong_event_state(event_id, status, "completed", "Publish or cancel the event.");
 	require_open_event(event_id, status);
+	now = GetCurrentTimestamp();
 	row = set_status(event_id, "COMPLETED", NULL);
-	end_holds_of_event(event_id, "EXPIRED", NULL, GetCurrentTimestamp());
+	end_holds_of_event(event_id, "EXPIRED", NULL, now);
+	close_lines_of_event(event_id, NULL, now);
 	return ev_finish(row);
 }
 
@@ -315,6 +341,7 @@ ev_cancel_event(PG_FUNCTION_ARGS)
 	row = set_status(event_id, "CANCELLED", reason);
 	end_holds_of_event(event_id, "CANCELLED", reason, now);
 	cancel_sales(event_id, reason, now);
+	close_lines_of_event(event_id, reason, now);
 	if (!keep_booking)
 		cancel_event_bookings(event_id, reason, now);
 	return ev_finish(row);

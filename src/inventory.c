@@ -18,6 +18,9 @@
  * backend either waits for one shard while it holds none, or waits for shards
  * in order (docs/concurrency.md).
  *
+ * Everything that releases stock comes through lock_stock() and apply_stock():
+ * the one place where it is handed to those in line (line.c) before the public.
+ *
  *-------------------------------------------------------------------------
  */
 #include "inventory.h"
@@ -25,6 +28,7 @@
 #include "miscadmin.h"
 
 #include "compat.h"
+#include "line.h"
 #include "locks.h"
 #include "refusal.h"
 #include "spi_util.h"
@@ -124,19 +128,38 @@ add_stock_change(StockChange **changes, int *n, int64 tier_id, int shards, int32
 
 	while (i < *n && (*changes)[i].tier_id < tier_id)
 		i++;
-	if (i < *n && (*changes)[i].tier_id == tier_id)
+	if (i == *n || (*changes)[i].tier_id != tier_id)
 	{
-		(*changes)[i].delta += delta;
-		return;
+		*changes = *changes ? repalloc(*changes, sizeof(StockChange) * (*n + 1))
+			: palloc(sizeof(StockChange));
+		memmove(*changes + i + 1, *changes + i, sizeof(StockChange) * (*n - i));
+		memset(*changes + i, 0, sizeof(StockChange));
+		(*changes)[i].tier_id = tier_id;
+		(*changes)[i].shards = shards;
+		(*n)++;
 	}
-	*changes = *changes ? repalloc(*changes, sizeof(StockChange) * (*n + 1))
-		: palloc(sizeof(StockChange));
-	memmove(*changes + i + 1, *changes + i, sizeof(StockChange) * (*n - i));
-	memset(*changes + i, 0, sizeof(StockChange));
-	(*changes)[i].tier_id = tier_id;
-	(*changes)[i].shards = shards;
-	(*changes)[i].delta = delta;
-	(*n)++;
+	if (delta > 0)
+		(*changes)[i].released += delta;
+	else
+		(*changes)[i].wanted -= delta;
+}
+
+/* What a change adds to the tickets on sale; negative: takes from them. */
+int32
+stock_delta(const StockChange *change)
+{
+	int32		added = change->line ? line_to_public(change->line) : change->released;
+
+	return added - change->wanted;
+}
+
+/* What a tier has on sale, as committed. */
+int32
+stock_on_sale(int64 tier_id)
+{
+	int32		available[EV_MAX_SHARDS];
+
+	return read_all_shards(tier_id, available);
 }
 
 static void
@@ -165,6 +188,7 @@ unlock_stock(StockChange *changes, int n)
 {
 	for (int i = 0; i < n; i++)
 		unlock_tier(&changes[i]);
+	unlock_lines(changes, n);
 }
 
 /* With the shard's lock just got: keep it if the shard has enough. */
@@ -214,7 +238,7 @@ lock_for_taking(StockChange *change, bool partly)
 	for (;;)
 	{
 		int32		available[EV_MAX_SHARDS];
-		int32		wanted = -change->delta;
+		int32		wanted = -stock_delta(change);
 		int32		sum = read_all_shards(change->tier_id, available);
 		int			busy = -1;
 
@@ -278,13 +302,22 @@ lock_for_taking(StockChange *change, bool partly)
 int
 lock_stock(StockChange *changes, int n, bool partly)
 {
+	lock_lines(changes, n);
 	for (int i = 0; i < n; i++)
 	{
-		if (changes[i].delta > 0 || (changes[i].delta == 0 && changes[i].may_add))
+		int32		delta;
+
+		if (changes[i].line != NULL)
+			plan_line(&changes[i]);
+		delta = stock_delta(&changes[i]);
+		changes[i].added = delta + changes[i].wanted;
+		if (changes[i].nlocked > 0)
+			continue;
+		if (delta > 0 || (delta == 0 && changes[i].may_add))
 			lock_for_adding(&changes[i]);
-		else if (changes[i].delta < 0 && !lock_for_taking(&changes[i], partly))
+		else if (delta < 0 && !lock_for_taking(&changes[i], partly))
 		{
-			unlock_stock(changes, i);
+			unlock_stock(changes, n);
 			return i;
 		}
 	}
@@ -303,8 +336,8 @@ lock_all_shards(StockChange *change)
 }
 
 /*
- * Write the changes to the shards that lock_stock() has locked. Whether a shard
- * was emptied.
+ * Write the changes to the lines and shards that lock_stock() has locked.
+ * Whether a shard was emptied.
  */
 bool
 apply_stock(StockChange *changes, int n)
@@ -313,8 +346,10 @@ apply_stock(StockChange *changes, int n)
 
 	for (int i = 0; i < n; i++)
 	{
-		int32		rest = changes[i].delta;
+		int32		rest = stock_delta(&changes[i]);
 
+		if (changes[i].line != NULL)
+			apply_line(changes[i].line);
 		for (int j = 0; j < changes[i].nlocked && rest != 0; j++)
 		{
 			LockedShard *shard = &changes[i].locked[j];

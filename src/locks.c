@@ -8,8 +8,8 @@
  * pg_advisory_lock() uses 1 and 2 there. So no key of an application meets
  * them, deadlocks are seen by the server, and pg_locks shows them (locktype
  * advisory, objsubid 17749 for venues, 17750 for events, 17751 for shards, 17752
- * for buyers, 17753 for the reclaiming of an event's lapsed holds, 17755 for
- * the reports of a scanning device).
+ * for buyers, 17753 for the reclaiming of an event's lapsed holds, 17754 for the
+ * lines of tiers, 17755 for the reports of a scanning device).
  *
  * Unlike a row lock, such a lock can be tried without waiting and given back
  * before the end of the transaction, and it writes nothing.
@@ -27,6 +27,7 @@
 #define SHARD_LOCK	17751
 #define BUYER_LOCK	17752
 #define RECLAIM_LOCK 17753
+#define LINE_LOCK	17754
 #define DEVICE_LOCK	17755
 
 static void
@@ -163,4 +164,41 @@ unlock_shard(int64 tier_id, int shard)
 
 	shard_tag(&tag, tier_id, shard);
 	(void) LockRelease(&tag, ExclusiveLock, false);
+}
+
+static void
+line_tag(LOCKTAG *tag, int64 tier_id)
+{
+	SET_LOCKTAG_ADVISORY(*tag, MyDatabaseId, (uint32) (tier_id >> 32), (uint32) tier_id, LINE_LOCK);
+}
+
+/*
+ * The line of a tier. Exclusive: join it, leave it, or hand stock to it.
+ * Shared: put stock on public sale while nobody waits.
+ */
+void
+lock_line(int64 tier_id, bool exclusive)
+{
+	LOCKTAG		tag;
+
+	line_tag(&tag, tier_id);
+	(void) LockAcquire(&tag, exclusive ? ExclusiveLock : ShareLock, false, false);
+}
+
+bool
+try_lock_line(int64 tier_id)
+{
+	LOCKTAG		tag;
+
+	line_tag(&tag, tier_id);
+	return LockAcquire(&tag, ExclusiveLock, false, true) != LOCKACQUIRE_NOT_AVAIL;
+}
+
+void
+unlock_line(int64 tier_id, bool exclusive)
+{
+	LOCKTAG		tag;
+
+	line_tag(&tag, tier_id);
+	(void) LockRelease(&tag, exclusive ? ExclusiveLock : ShareLock, false);
 }

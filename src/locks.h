@@ -22,6 +22,9 @@ extern void lock_buyer(uint64 key);
 extern void lock_reclaim(int64 event_id);
 extern void unlock_reclaim(int64 event_id);
 extern void lock_device(int64 event_id, const char *device);
+extern void lock_line(int64 tier_id, bool exclusive);
+extern bool try_lock_line(int64 tier_id);
+extern void unlock_line(int64 tier_id, bool exclusive);
 
 extern bool try_lock_shard(int64 tier_id, int shard);
 extern void lock_shard(int64 tier_id, int shard);

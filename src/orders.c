@@ -7,6 +7,7 @@
  */
 #include "orders.h"
 
+#include "job_rows.h"
 #include "locks.h"
 #include "refusal.h"
 #include "sold_out.h"
@@ -90,6 +91,7 @@ order_row(int64 order_id)
 	"SELECT o.order_id FROM evently.orders o" \
 	" JOIN evently.order_items i ON i.order_id = o.order_id AND i.tier_id = $2" \
 	" WHERE o.event_id = $1 AND o.status = 'PENDING' AND o.expires_at <= $3" \
+	" AND " NOT_FAILING("release_expired_orders", "o.order_id", "$3") \
 	" ORDER BY o.expires_at LIMIT $4 FOR NO KEY UPDATE OF o"
 
 /*
@@ -114,7 +116,8 @@ lock_lapsed_orders(int64 event_id, int64 tier_id, TimestampTz now, int limit, bo
 
 #define OWN_LAPSED_ORDERS \
 	" FROM evently.orders o WHERE o.event_id = $1 AND o.status = 'PENDING'" \
-	" AND o.expires_at <= $3 AND o.buyer_id = $2 AND o.channel = 'SALE'"
+	" AND o.expires_at <= $3 AND o.buyer_id = $2 AND o.channel = 'SALE'" \
+	" AND " NOT_FAILING("release_expired_orders", "o.order_id", "$3")
 
 static int64
 count_lapsed_orders(int64 event_id, int64 buyer_id, TimestampTz now)
@@ -238,7 +241,7 @@ end_orders(const int64 *order_ids, int n, const char *status, const char *reason
 		add_buyer_change(buyers, spi_int64(i, 1), spi_int64(i, 2), -spi_int32(i, 3), 0);
 }
 
-/* End locked PENDING orders: their tickets go back on sale. */
+/* End locked PENDING orders: their tickets go to those in line, or on sale. */
 void
 end_holds(const int64 *order_ids, int n, const char *status, const char *reason, TimestampTz now)
 {
@@ -356,6 +359,13 @@ apply_buyer_changes(const BuyerChanges *buyers)
 	}
 }
 
+static int
+expire_holds(const int64 *order_ids, int n, void *now)
+{
+	end_holds(order_ids, n, "EXPIRED", NULL, *(TimestampTz *) now);
+	return n;
+}
+
 /*
  * release_expired_orders(batch_size): end holds that have lapsed.
  *
@@ -378,6 +388,7 @@ ev_release_expired_orders(PG_FUNCTION_ARGS)
 		" SELECT l.order_id FROM event e CROSS JOIN LATERAL"
 		" (SELECT o.order_id FROM evently.orders o"
 		"  WHERE o.event_id = e.event_id AND o.status = 'PENDING' AND o.expires_at <= $1"
+		"  AND " NOT_FAILING("release_expired_orders", "o.order_id", "$1")
 		"  FOR NO KEY UPDATE SKIP LOCKED) l"
 		" LIMIT $2",
 		TIMESTAMPTZOID, INT4OID);
@@ -390,7 +401,7 @@ ev_release_expired_orders(PG_FUNCTION_ARGS)
 	ev_connect();
 	(void) spi_run(&query, values, NULL);
 	order_ids = spi_int64_column(1, &n);
-	end_holds(order_ids, n, "EXPIRED", NULL, now);
+	n = do_rows("release_expired_orders", order_ids, n, expire_holds, &now);
 	ev_finish((Datum) 0);
 	PG_RETURN_INT32(n);
 }

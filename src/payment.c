@@ -14,6 +14,7 @@
 #include "access/htup_details.h"
 #include "funcapi.h"
 
+#include "line.h"
 #include "locks.h"
 #include "money.h"
 #include "orders.h"
@@ -110,9 +111,19 @@ take_again(const Order *order, const Selection *items, int nitems, TimestampTz n
 					  psprintf("event " INT64_FORMAT " is over", event->event_id),
 					  psprintf("Its status is %s.", event->status), NULL);
 
-	/* Lapsed but not yet swept: it still has its tickets. */
+	/*
+	 * Lapsed but not yet swept: it still has its tickets, unless somebody waits
+	 * for them, whom a sweep would have given them.
+	 */
 	if (order_has_status(order, "PENDING"))
+	{
+		for (int i = 0; i < nitems; i++)
+		{
+			if (somebody_waits(tier_ids[i], now))
+				return refuse_for_stock(tier_ids[i], 0, items[i].quantity, refusal);
+		}
 		return true;
+	}
 
 	if (event->max_per_buyer > 0 &&
 		!within_buyer_limit(event, order->buyer_id,

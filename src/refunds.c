@@ -263,7 +263,7 @@ cancel_tickets(const Order *order, const Return *returned)
 	for (int i = 0; i < returned->nheld_back; i++)
 	{
 		values[0] = Int64GetDatum(returned->held_back[i].tier_id);
-		values[1] = Int32GetDatum(returned->held_back[i].delta);
+		values[1] = Int32GetDatum(returned->held_back[i].released);
 		(void) spi_run(&hold_back, values, NULL);
 	}
 }

@@ -27,6 +27,8 @@ static const struct
 	{ERRCODE_EVENTLY_NOT_TRANSFERABLE, "tickets", "status"},
 	{ERRCODE_EVENTLY_NOT_THE_HOLDER, "tickets", "attendee_email"},
 	{ERRCODE_EVENTLY_BAD_TOKEN_KEY, "event_private_keys", "private_key"},
+	{ERRCODE_EVENTLY_TIER_CAN_SERVE, "inventory_shards", "available"},
+	{ERRCODE_EVENTLY_OFFER_LAPSED, "waitlist_offers", "expires_at"},
 };
 
 /* Note why a call is refused. Always false, for "return refuse(...)". */

@@ -16,6 +16,8 @@
 #include "access/htup_details.h"
 #include "funcapi.h"
 
+#include "job_rows.h"
+#include "line.h"
 #include "locks.h"
 #include "orders.h"
 #include "sold_out.h"
@@ -70,7 +72,8 @@ read_stock_and_lapsed(const StockPlan *plan, int64 event_id, int64 tier_id, Time
 		" (SELECT coalesce(sum(i.quantity), 0) FROM evently.orders o"
 		"  JOIN evently.order_items i ON i.order_id = o.order_id AND i.tier_id = $2"
 		"  WHERE o.event_id = $1 AND o.status = 'PENDING' AND o.expires_at <= $3"
-		"  AND o.order_id <> ALL ($4))",
+		"  AND o.order_id <> ALL ($4)"
+		"  AND " NOT_FAILING("release_expired_orders", "o.order_id", "$3") ")",
 		INT8OID, INT8OID, TIMESTAMPTZOID, INT8ARRAYOID);
 	Datum		values[4] = {
 		Int64GetDatum(event_id), Int64GetDatum(tier_id), TimestampTzGetDatum(now),
@@ -112,7 +115,7 @@ change_of_tier(const StockPlan *plan, int64 tier_id)
 	for (int i = 0; i < plan->nchanges; i++)
 	{
 		if (plan->changes[i].tier_id == tier_id)
-			return plan->changes[i].delta;
+			return plan->changes[i].released - plan->changes[i].wanted;
 	}
 	return 0;
 }
@@ -191,9 +194,9 @@ taken_by_buyer(StockPlan *plan, int64 event_id, int64 buyer_id, int64 limit, int
 
 /*
  * Lock stock for the selections; the plan may have reclaimed holds before. When a
- * tier lacks stock its lapsed holds are counted in. False when there is not
- * enough: true by one snapshot in which free tickets and lapsed holds together
- * did not do.
+ * tier lacks stock its lapsed holds are counted in, unless somebody waits for it:
+ * they belong to the line. False when there is not enough: true by one snapshot
+ * in which free tickets and lapsed holds together did not do.
  */
 bool
 plan_stock(StockPlan *plan, EventTerms *event, const Selection *selections, int n,
@@ -226,11 +229,12 @@ plan_stock(StockPlan *plan, EventTerms *event, const Selection *selections, int 
 			elog(ERROR, "tier " INT64_FORMAT " lacks stock that was not asked for",
 				 plan->changes[lacking].tier_id);
 
-		wanted = -plan->changes[lacking].delta;
+		wanted = plan->changes[lacking].wanted - plan->changes[lacking].added;
 		read_stock_and_lapsed(plan, event->event_id, lacked->tier_id, now, &available, &lapsed);
 		if (available >= wanted)
 			continue;
-		if (available + lapsed < wanted)
+		/* Where somebody waits, lapsed holds are not for those who do not. */
+		if (available + lapsed < wanted || somebody_waits(lacked->tier_id, now))
 			break;
 		if (begin_reclaim(plan))
 			continue;
@@ -263,7 +267,7 @@ write_stock_plan(StockPlan *plan, TimestampTz now)
 		end_orders(plan->reclaimed, plan->nreclaimed, "EXPIRED", NULL, now, &plan->buyers);
 		for (int i = 0; i < plan->nchanges; i++)
 		{
-			if (plan->changes[i].delta > 0)
+			if (stock_delta(&plan->changes[i]) > 0)
 				restocked[n++] = plan->changes[i].tier_id;
 		}
 		label_after_adding(restocked, n);
@@ -273,8 +277,8 @@ write_stock_plan(StockPlan *plan, TimestampTz now)
 }
 
 /* Insert the order; its row, copied so that it outlives SPI_finish. */
-static Datum
-insert_order(EventTerms *event, const Request *request, TimestampTz now)
+Datum
+insert_order(EventTerms *event, const Request *request, TimestampTz now, int64 *order_id)
 {
 	static SpiQuery insert = SPI_QUERY(
 		"INSERT INTO evently.orders AS o"
@@ -299,7 +303,8 @@ insert_order(EventTerms *event, const Request *request, TimestampTz now)
 
 	(void) spi_run(&insert, values, nulls);
 	row = spi_result(0, 1);
-	values[0] = Int64GetDatum(spi_int64(0, 2));
+	*order_id = spi_int64(0, 2);
+	values[0] = Int64GetDatum(*order_id);
 	for (int i = 0; i < request->nselections; i++)
 	{
 		values[1] = Int64GetDatum(request->selections[i].tier_id);
@@ -320,6 +325,7 @@ reserve(const Request *request, Datum *result, Refusal *refusal)
 	StockPlan	plan = {.events = &request->event_id, .nevents = 1};
 	TimestampTz now;
 	bool		emptied = false;
+	int64		new_order_id;
 
 	lock_event_shared(request->event_id);
 	for (int i = 0; i < request->nselections; i++)
@@ -363,7 +369,7 @@ reserve(const Request *request, Datum *result, Refusal *refusal)
 		short_tier = 0;
 	}
 
-	*result = insert_order(event, request, now);
+	*result = insert_order(event, request, now, &new_order_id);
 	if (event->max_per_buyer > 0)
 		add_buyer_change(&plan.buyers, request->event_id, request->buyer_id,
 						 (int32) request->quantity, event->max_per_buyer);

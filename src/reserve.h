@@ -43,5 +43,7 @@ extern void reclaim_for_tier(StockPlan *plan, int64 event_id, int64 tier_id, int
 extern int64 taken_by_buyer(StockPlan *plan, int64 event_id, int64 buyer_id, int64 limit,
 							 int64 wanted, TimestampTz now);
 extern bool write_stock_plan(StockPlan *plan, TimestampTz now);
+extern Datum insert_order(EventTerms *event, const Request *request, TimestampTz now,
+						  int64 *order_id);
 
 #endif							/* EVENTLY_RESERVE_H */

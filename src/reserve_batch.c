@@ -14,6 +14,7 @@
 #include "funcapi.h"
 
 #include "json_args.h"
+#include "line.h"
 #include "locks.h"
 #include "orders.h"
 #include "reserve.h"
@@ -335,7 +336,7 @@ add_up_wishes(Batch *batch)
 	for (int i = 0; i < batch->nwishes; i++)
 	{
 		batch->wishes[i].tier_id = batch->plan.changes[i].tier_id;
-		batch->wishes[i].wanted = -batch->plan.changes[i].delta;
+		batch->wishes[i].wanted = batch->plan.changes[i].wanted;
 	}
 	for (int i = 0; i < batch->n; i++)
 	{
@@ -359,10 +360,13 @@ could_have_more(const Batch *batch, TierWish *wish)
 	int64		lapsed;
 
 	wish->covered = change->covered;
-	if (wish->covered >= -change->delta)
+	if (wish->covered >= change->wanted - change->added)
 		return false;
 	read_stock_and_lapsed(&batch->plan, wish->event_id, wish->tier_id, batch->now,
 						  &available, &lapsed);
+	/* Where somebody waits, lapsed holds are not for those who do not. */
+	if (lapsed > 0 && somebody_waits(wish->tier_id, batch->now))
+		lapsed = 0;
 	return available + lapsed > wish->covered;
 }
 
@@ -370,7 +374,8 @@ could_have_more(const Batch *batch, TierWish *wish)
 static void
 reclaim_for_wish(Batch *batch, const TierWish *wish)
 {
-	int64		missing = -find_change(batch, wish->tier_id)->delta - wish->covered;
+	const StockChange *change = find_change(batch, wish->tier_id);
+	int64		missing = change->wanted - change->added - wish->covered;
 	int64		available;
 	int64		lapsed;
 
@@ -378,7 +383,7 @@ reclaim_for_wish(Batch *batch, const TierWish *wish)
 		return;
 	read_stock_and_lapsed(&batch->plan, wish->event_id, wish->tier_id, batch->now,
 						  &available, &lapsed);
-	if (lapsed > 0)
+	if (lapsed > 0 && !somebody_waits(wish->tier_id, batch->now))
 		reclaim_for_tier(&batch->plan, wish->event_id, wish->tier_id, Min(missing, lapsed),
 						 batch->now);
 }
@@ -429,9 +434,8 @@ lock_wanted_stock(Batch *batch)
 	{
 		TierWish   *wish = &batch->wishes[i];
 		StockChange *change = find_change(batch, wish->tier_id);
-		int32		reclaimed = wish->wanted + change->delta;
 
-		wish->left = change->covered + reclaimed;
+		wish->left = change->covered + change->added;
 	}
 }
 
@@ -490,7 +494,7 @@ grant_all(Batch *batch)
 	{
 		TierWish   *wish = &batch->wishes[i];
 
-		find_change(batch, wish->tier_id)->delta += wish->wanted - wish->used;
+		find_change(batch, wish->tier_id)->wanted = wish->used;
 	}
 	for (int i = 0; i < batch->nbuyers; i++)
 	{

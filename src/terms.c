@@ -109,13 +109,9 @@ tier_may_be_sold(EventTerms *event, const Selection *selection, TimestampTz now,
 	return true;
 }
 
-/* Whether the rules allow to sell this now; stock and buyer are other matters. */
 bool
-may_be_sold(EventTerms *event, const Selection *selections, int n, TimestampTz now,
-			Refusal *refusal)
+is_on_sale(EventTerms *event, Refusal *refusal)
 {
-	Datum		total;
-
 	if (!event->found)
 		return refuse(refusal, ERRCODE_EVENTLY_NOT_FOUND,
 					  psprintf("event " INT64_FORMAT " does not exist", event->event_id),
@@ -126,6 +122,18 @@ may_be_sold(EventTerms *event, const Selection *selections, int n, TimestampTz n
 					  psprintf("Its status is %s.", event->status),
 					  strcmp(event->status, "DRAFT") == 0 || strcmp(event->status, "PUBLISHED") == 0
 					  ? "Try again when its sale is open." : "Choose another event.");
+	return true;
+}
+
+/* Whether the rules allow to sell this now; stock and buyer are other matters. */
+bool
+may_be_sold(EventTerms *event, const Selection *selections, int n, TimestampTz now,
+			Refusal *refusal)
+{
+	Datum		total;
+
+	if (!is_on_sale(event, refusal))
+		return false;
 	for (int i = 0; i < n; i++)
 	{
 		if (!tier_may_be_sold(event, &selections[i], now, refusal))

@@ -47,6 +47,7 @@ typedef struct Selection
 
 extern EventTerms *read_terms(int64 event_id, const int64 *tier_ids, int n);
 extern TierTerms *find_tier(EventTerms *event, int64 tier_id);
+extern bool is_on_sale(EventTerms *event, Refusal *refusal);
 extern bool may_be_sold(EventTerms *event, const Selection *selections, int n,
 						TimestampTz now, Refusal *refusal);
 extern bool within_buyer_limit(EventTerms *event, int64 buyer_id, int64 taken,

@@ -10,6 +10,7 @@
 
 #include "event_state.h"
 #include "inventory.h"
+#include "line.h"
 #include "locks.h"
 #include "reserve.h"
 #include "sold_out.h"
@@ -125,6 +126,31 @@ spread_stock(int64 tier_id, int shards, int32 quantity)
 		raise_serialization_failure();
 }
 
+/* More tickets: those in line come first, the rest is spread over all shards. */
+static void
+release_to_tier(int64 tier_id, int shards, int32 quantity)
+{
+	StockChange change = {.tier_id = tier_id, .shards = shards, .released = quantity};
+	int32		rest;
+
+	lock_lines(&change, 1);
+	if (change.line != NULL)
+	{
+		plan_line(&change);
+		apply_line(change.line);
+	}
+	rest = stock_delta(&change);
+	if (rest > 0)
+		spread_stock(tier_id, shards, rest);
+	else if (rest < 0)
+	{
+		/* The line takes from what is on sale: plan_line() has locked that. */
+		change.released = rest;
+		change.line = NULL;
+		(void) apply_stock(&change, 1);
+	}
+}
+
 /* Take tickets off sale; TK001 if there are not so many. */
 static void
 withdraw_stock(const Tier *tier, int32 quantity)
@@ -188,7 +214,7 @@ ev_set_tier_quantity(PG_FUNCTION_ARGS)
 		check_capacity(tier->event_id, total - tier->total);
 		shards = Max(shards, default_shards(total));
 		insert_shards(tier_id, tier->shards, shards, 0);
-		spread_stock(tier_id, shards, total - tier->total);
+		release_to_tier(tier_id, shards, total - tier->total);
 	}
 	else if (total < tier->total)
 		withdraw_stock(tier, tier->total - total);
@@ -212,7 +238,7 @@ ev_set_held_back(PG_FUNCTION_ARGS)
 	if (n > tier->held_back)
 		withdraw_stock(tier, n - tier->held_back);
 	else if (n < tier->held_back)
-		spread_stock(tier_id, tier->shards, tier->held_back - n);
+		release_to_tier(tier_id, tier->shards, tier->held_back - n);
 	row = update_tier(tier, tier->total, n, tier->shards);
 	label_event(tier);
 	return ev_finish(row);

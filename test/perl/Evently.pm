@@ -162,10 +162,18 @@ sub storm
 	push @command, $node->connstr('postgres');
 
 	my ($out, $err) = ('', '');
-	my $ended_well = at_level($level, sub {
-			IPC::Run::run(\@command, '>', \$out, '2>', \$err,
+	my $run = at_level($level, sub {
+			IPC::Run::start(\@command, '>', \$out, '2>', \$err,
 				IPC::Run::timeout($PostgreSQL::Test::Utils::timeout_default)) },
 		%{ $option{settings} // {} });
+	my $ended_well = eval { $run->finish };
+	if ($@)
+	{
+		$err .= $@;
+		$run->kill_kill;
+		query($node, q{SELECT pg_terminate_backend(pid) FROM pg_stat_activity
+			WHERE application_name = 'pgbench'});
+	}
 	my $all_done = $out =~ /^number of failed transactions: 0 /m;
 	ok($ended_well && $all_done, "$name at $level: every transaction came through")
 	  or diag "$out$err";

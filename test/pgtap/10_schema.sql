@@ -101,8 +101,8 @@ SELECT pg_temp.has_columns('refunds', ARRAY['refund_id text!', 'order_id bigint!
 	'created_at timestamptz!', 'settled_at timestamptz']);
 SELECT pg_temp.has_columns('buyer_limits', ARRAY['event_id bigint!', 'buyer_id bigint!', 'taken integer!']);
 SELECT pg_temp.has_columns('tickets', ARRAY['ticket_id bigint!', 'order_id bigint!', 'tier_id bigint!',
-	'event_id bigint!', 'attendee_name text', 'attendee_email text', 'qr_code uuid!', 'status text!',
-	'issued_at timestamptz!', 'check_in_time timestamptz', 'transferred_from bigint']);
+	'event_id bigint!', 'attendee_name evently.label', 'attendee_email evently.label', 'qr_code uuid!', 'status evently.ticket_status!',
+	'issued_at evently.instant!', 'check_in_time evently.instant', 'transferred_from bigint', 'issued_xid xid8!']);
 SELECT pg_temp.has_columns('notifications', ARRAY['notification_id bigint!', 'kind text!', 'recipient text',
 	'user_id bigint', 'event_id bigint!', 'order_id bigint', 'payload jsonb!', 'created_at timestamptz!']);
 SELECT pg_temp.has_columns('reservation_result', ARRAY['reservation evently.orders', 'sqlstate text', 'message text',

@@ -123,7 +123,7 @@ SELECT pg_temp.refused(format($$SELECT evently.book_venue(%s, %s, '2031-09-05 15
 RESET evently.require_booking;
 SELECT FROM evently.cancel_event(:elsewhere, 'test');
 SELECT pg_temp.refused(format($$SELECT evently.book_venue(%s, %s, '2031-09-05 15:00+01', '2031-09-05 17:00+01')$$, :venue, :elsewhere),
-	'TK006', 'event % is CANCELLED', 'book_venue: a cancelled event');
+	'TK006', 'event % is over', 'book_venue: a cancelled event');
 SELECT pg_temp.match('2031-09-07 15:00+01') AS crowd \gset
 SELECT pg_temp.tier(:crowd, 501) \g /dev/null
 SELECT pg_temp.ground(capacity => 500) AS small \gset

@@ -66,7 +66,7 @@ SELECT is(pg_temp.invoice(:other), 'REQUESTED|2575.00|0|2575.00|300|120|180|0|0|
 SELECT results_eq(format($$SELECT booking_id, status, deposit_paid::numeric, cancel_reason FROM evently.cancel_booking(%s, 'rained off')$$, :booking),
 	format($$VALUES (%s::bigint, 'CANCELLED', 300::numeric, 'rained off')$$, :booking), 'a cancelled booking is kept');
 SELECT is(pg_temp.invoice(:booking), 'Test Match|1|CANCELLED|0|0|0|300|300|0|300|0|0|GBP', 'it costs nothing, and the deposit is to be returned');
-SELECT pg_temp.refused(format('SELECT %s', call), 'TK006', 'booking % is CANCELLED', 'of a cancelled booking: ' || call)
+SELECT pg_temp.refused(format('SELECT %s', call), 'TK006', 'booking % is cancelled%', 'of a cancelled booking: ' || call)
 FROM (VALUES (format($$evently.pay_deposit(%s, 1, 'e')$$, :booking)), (format($$evently.add_booking_addon(%s, 'AV', NULL, 1)$$, :booking)),
 	(format($$evently.cancel_booking(%s)$$, :booking)), (format($$evently.reschedule_booking(%s, '2033-01-01', '2033-01-02')$$, :booking))) refused (call);
 SELECT is(pg_temp.paid(:booking), 'CANCELLED 300', 'a payment that was reported before may still be repeated')

@@ -109,7 +109,7 @@ SELECT pg_temp.match('2031-09-01 15:00+01', :venue) AS done \gset
 SELECT pg_temp.book(:venue, '2031-09-01 14:00+01', '2031-09-01 18:00+01', :done) AS played \gset
 SELECT FROM evently.publish_event(:done);
 SELECT FROM evently.complete_event(:done);
-SELECT pg_temp.refused(format($$SELECT evently.reschedule_booking(%s, '2031-10-01 14:00+01', '2031-10-01 18:00+01')$$, :played), 'TK006', 'event % is COMPLETED', 'reschedule_booking: a completed event');
+SELECT pg_temp.refused(format($$SELECT evently.reschedule_booking(%s, '2031-10-01 14:00+01', '2031-10-01 18:00+01')$$, :played), 'TK006', 'event % cannot be moved', 'reschedule_booking: a completed event');
 SELECT pg_temp.refused(format($$SELECT evently.cancel_booking(%s)$$, :played), 'TK006', 'booking % has been used', 'cancel_booking: a completed event');
 SELECT start_time AS was FROM evently.events WHERE event_id = :event \gset
 SELECT FROM evently.cancel_event(:event, 'fog', true);

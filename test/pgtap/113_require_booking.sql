@@ -64,8 +64,8 @@ FROM (VALUES
 	('B, NULL', '22023', '%', 'no event'),
 	('9999999, N', 'P0002', 'booking 9999999 does not exist', 'an unknown booking'),
 	('B, 9999999', 'P0002', 'event 9999999 does not exist', 'an unknown event'),
-	('F, N', 'TK006', 'booking % is CANCELLED', 'a cancelled booking'),
-	('B, C', 'TK006', 'event % is CANCELLED', 'a cancelled event')) bad (arguments, code, message, reason);
+	('F, N', 'TK006', 'booking % is cancelled', 'a cancelled booking'),
+	('B, C', 'TK006', 'event % is over', 'a cancelled event')) bad (arguments, code, message, reason);
 UPDATE evently.venues SET capacity = 500 WHERE venue_id = :venue;
 SELECT pg_temp.refused(format('SELECT evently.assign_booking(%s, %s)', :booking, :next), 'TK011', '%', 'assign_booking: a venue that is too small');
 UPDATE evently.venues SET capacity = 501 WHERE venue_id = :venue;

@@ -32,7 +32,7 @@ SELECT results_eq(format('SELECT outcome, (reservation).status, (reservation).pa
 	format($$VALUES ('CONFIRMED', 'CONFIRMED', 'p-%s', NULL::text, 3, true)$$, :bought), 'a good payment confirms the order');
 SELECT results_eq('SELECT tier_id, count(*) FROM evently.tickets WHERE order_id = ' || :bought || ' GROUP BY tier_id ORDER BY tier_id',
 	format('VALUES (%s::bigint, 2::bigint), (%s, 1)', :tier, :vip), 'one ticket for each place');
-SELECT results_eq('SELECT DISTINCT event_id, status, attendee_name, attendee_email, check_in_time, transferred_from FROM evently.tickets WHERE order_id = ' || :bought,
+SELECT results_eq('SELECT DISTINCT event_id, status::text, attendee_name::text, attendee_email::text, check_in_time::timestamptz, transferred_from FROM evently.tickets WHERE order_id = ' || :bought,
 	format('VALUES (%s::bigint, ''VALID'', NULL::text, NULL::text, NULL::timestamptz, NULL::bigint)', :event), 'valid, of nobody yet');
 SELECT is(count(DISTINCT qr_code), 3::bigint, 'each with a secret of its own') FROM evently.tickets WHERE order_id = :bought;
 SELECT is(bool_and(substr(qr_code::text, 15, 1) = '4' AND substr(qr_code::text, 20, 1) IN ('8', '9', 'a', 'b')), true, 'which is random (UUID version 4)')

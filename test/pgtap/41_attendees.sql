@@ -21,11 +21,11 @@ SELECT is(pg_temp.order_status(:held) || (SELECT count(*) FROM evently.payments 
 
 SELECT evently.confirm_order(:held, 'p-' || :held, attendees => pg_temp.fill(
 	'[{"tier_id": VIP, "name": "Ada", "email": "ada@example.org"}, {"tier_id": TIER, "name": "Bob"}]', 'TIER', :'tier', 'VIP', :'vip')::jsonb) \g /dev/null
-SELECT results_eq('SELECT tier_id, attendee_name, attendee_email FROM evently.tickets WHERE order_id = ' || :held || ' ORDER BY tier_id, attendee_name NULLS LAST',
+SELECT results_eq('SELECT tier_id, attendee_name::text, attendee_email::text FROM evently.tickets WHERE order_id = ' || :held || ' ORDER BY tier_id, attendee_name NULLS LAST',
 	format($$VALUES (%s::bigint, 'Bob', NULL), (%1$s, NULL, NULL), (%s, 'Ada', 'ada@example.org')$$, :tier, :vip), 'attendees have tickets of their tiers');
 SELECT pg_temp.hold(:event, :tier, 2) AS held \gset
 SELECT evently.confirm_order(:held, 'p-' || :held, attendees => '[{"name": "Cyd"}, {"email": "dan@example.org"}]') \g /dev/null
-SELECT results_eq('SELECT attendee_name, attendee_email FROM evently.tickets WHERE order_id = ' || :held || ' ORDER BY ticket_id',
+SELECT results_eq('SELECT attendee_name::text, attendee_email::text FROM evently.tickets WHERE order_id = ' || :held || ' ORDER BY ticket_id',
 	$$VALUES ('Cyd', NULL), (NULL, 'dan@example.org')$$, 'the tier need not be said');
 SELECT pg_temp.hold(:event, :tier, 2) AS held \gset
 SELECT evently.confirm_order(:held, 'p-' || :held, attendees => '[]') \g /dev/null

@@ -20,7 +20,7 @@ SELECT results_eq(format('SELECT refund_id, order_id, payment_id, amount::numeri
 	format($$VALUES ('whole-%s', %1$s::bigint, 'pay-%1$s', 37.5, 'EUR', 'DUE', 'REQUESTED', %L::bigint[], NULL::timestamptz, true)$$, :whole, pg_temp.tickets(:whole)),
 	'all tickets back, their price due');
 SELECT is(pg_temp.order_status(:whole), 'REFUNDED', 'the order is refunded');
-SELECT results_eq('SELECT DISTINCT status FROM evently.tickets WHERE order_id = ' || :whole, ARRAY['CANCELLED'], 'its tickets have ended');
+SELECT results_eq('SELECT DISTINCT status::text FROM evently.tickets WHERE order_id = ' || :whole, ARRAY['CANCELLED'], 'its tickets have ended');
 SELECT is(pg_temp.stock(:tier), '10/0/0/0', 'and are for sale again');
 SELECT pg_temp.fingerprint() AS before \gset
 SELECT results_eq(format('SELECT refund_id, amount::numeric, status FROM evently.refund_order(%s, ''whole-%1$s'')', :whole),
@@ -35,7 +35,7 @@ UPDATE evently.ticket_tiers SET price = 99 WHERE tier_id = :tier;
 SELECT results_eq(format('SELECT amount::numeric, ticket_ids FROM evently.refund_order(%s, ''one-%1$s'', %L)', :part, pg_temp.tickets(:part, 2, 2)),
 	format($$VALUES (12.5, %L::bigint[])$$, pg_temp.tickets(:part, 2, 2)), 'one ticket of three');
 SELECT is(pg_temp.order_status(:part), 'PARTIALLY_REFUNDED', 'the order is refunded in part');
-SELECT results_eq('SELECT status FROM evently.tickets WHERE order_id = ' || :part || ' ORDER BY ticket_id', ARRAY['VALID', 'CANCELLED', 'VALID'], 'the ticket named has ended');
+SELECT results_eq('SELECT status::text FROM evently.tickets WHERE order_id = ' || :part || ' ORDER BY ticket_id', ARRAY['VALID', 'CANCELLED', 'VALID'], 'the ticket named has ended');
 SELECT is(pg_temp.stock(:tier), '7/0/3/0', 'and is for sale again');
 SELECT pg_temp.refused(format('SELECT evently.refund_order(%s, %s)', :part, arguments), code, '%', 'refund_order: ' || reason)
 FROM (VALUES

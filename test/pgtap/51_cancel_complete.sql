@@ -31,7 +31,7 @@ SELECT results_eq('SELECT order_id, status FROM evently.orders WHERE event_id = 
 	format($$VALUES (%s::bigint, 'CANCELLED'), (%s, 'REFUNDED'), (%s, 'REFUNDED'), (%s, 'REFUNDED'), (%s, 'REFUNDED'), (%s, %L), (%s, 'REFUNDED'), (%s, 'CANCELLED')$$,
 		:held, :bought, :part, :refunded, :free_order, :lapsed, pg_temp.order_status(:lapsed), :comp, :cancelled), 'holds end, what was bought is refunded');
 SELECT isnt(pg_temp.order_status(:lapsed), 'PENDING', 'a lapsed hold ends, one way or the other');
-SELECT results_eq('SELECT DISTINCT status FROM evently.tickets WHERE event_id = ' || :event, ARRAY['CANCELLED'], 'no ticket admits any more');
+SELECT results_eq('SELECT DISTINCT status::text FROM evently.tickets WHERE event_id = ' || :event, ARRAY['CANCELLED'], 'no ticket admits any more');
 SELECT results_eq(format('SELECT order_id, refund_id, payment_id, amount::numeric, status, cardinality(ticket_ids) FROM evently.refunds
 		WHERE reason = ''EVENT_CANCELLED'' AND amount > 0 AND order_id IN (SELECT order_id FROM evently.orders WHERE event_id = %s) ORDER BY order_id', :event),
 	format($$VALUES (%s::bigint, 'event-cancelled:%1$s', 'pay-%1$s', 30::numeric, 'DUE', 3), (%s, 'event-cancelled:%2$s', 'pay-%2$s', 10, 'DUE', 1)$$, :bought, :part),
@@ -63,7 +63,7 @@ SELECT pg_temp.hold(:event, :tier, 2, 1) AS held, pg_temp.buy(:event, :tier, 3, 
 SELECT is((evently.complete_event(:event)).status, 'COMPLETED', 'an event is over');
 SELECT is(pg_temp.order_status(:held) IN ('CANCELLED', 'EXPIRED'), true, 'holds end');
 SELECT is(pg_temp.order_status(:bought), 'CONFIRMED', 'what was bought stays');
-SELECT results_eq('SELECT DISTINCT status FROM evently.tickets WHERE event_id = ' || :event, ARRAY['VALID'], 'and its tickets');
+SELECT results_eq('SELECT DISTINCT status::text FROM evently.tickets WHERE event_id = ' || :event, ARRAY['VALID'], 'and its tickets');
 SELECT is(pg_temp.stock(:tier), '5/0/3/2', 'stock is what was not sold');
 SELECT is_empty('SELECT * FROM evently.refunds WHERE order_id IN (SELECT order_id FROM evently.orders WHERE event_id = ' || :event || ')', 'no money goes back');
 SELECT pg_temp.refused(format('SELECT evently.%s', call), 'TK006', '%', 'after that: ' || call)

@@ -15,7 +15,7 @@ DECLARE
 	times text := CASE relation
 		WHEN 'orders' THEN ', confirmed_at = CASE WHEN %1$L IN (''CONFIRMED'', ''PARTIALLY_REFUNDED'', ''REFUNDED'') THEN now() END, cancelled_at = CASE %1$L WHEN ''CANCELLED'' THEN now() END'
 		WHEN 'refunds' THEN ', settled_at = CASE WHEN %1$L <> ''DUE'' THEN now() END'
-		WHEN 'tickets' THEN ', check_in_time = now()'
+		WHEN 'tickets' THEN ', check_in_time = now(), qr_code = gen_random_uuid()'
 		ELSE '' END;
 	change text := format('UPDATE evently.%I SET status = %%1$L', relation) || times;
 BEGIN

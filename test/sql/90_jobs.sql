@@ -61,8 +61,9 @@ END
 $$;
 SELECT code, message, hint IN (
 	'Run there: SELECT cron.schedule_in_database(''evently contrib_regression'', ''* * * * *'', ''CALL evently.run_jobs()'', ''contrib_regression'');',
-	'Run every minute, for example by cron: psql -X -d ''contrib_regression'' -c ''CALL evently.run_jobs()''') AS hint_is_to_the_point
+	'Run every minute, for example by a crontab line: * * * * * psql -X -d ''contrib_regression'' -c ''CALL evently.run_jobs()''') AS hint_is_to_the_point
 FROM pg_temp.refusal('SELECT evently.schedule_jobs()');
-SELECT code, message, hint IN ('Run there: SELECT cron.unschedule(''evently contrib_regression'');', '') AS hint_is_to_the_point
+SELECT code, message, hint IN ('Run there: SELECT cron.unschedule(jobid) FROM cron.job WHERE jobname = ''evently contrib_regression'';',
+	'Remove the line from the crontab.') AS hint_is_to_the_point
 FROM pg_temp.refusal('SELECT evently.unschedule_jobs()');
 SELECT * FROM evently.verify();
