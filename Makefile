@@ -12,6 +12,7 @@ SQL_MODULES = \
 	sql/10_ids_and_domains.sql \
 	sql/20_catalogue.sql \
 	sql/21_venue_bookings.sql \
+	sql/22_search.sql \
 	sql/30_inventory.sql \
 	sql/40_orders.sql \
 	sql/50_tickets_and_outbox.sql \
@@ -24,6 +25,7 @@ SQL_MODULES = \
 	sql/72_job_functions.sql \
 	sql/73_venue_functions.sql \
 	sql/74_door_functions.sql \
+	sql/75_search_functions.sql \
 	sql/76_waitlist_functions.sql \
 	sql/77_outbox_functions.sql \
 	sql/80_views.sql \
@@ -32,6 +34,7 @@ SQL_MODULES = \
 	sql/86_verify_bookings.sql \
 	sql/87_verify_door.sql \
 	sql/88_verify_waitlist.sql \
+	sql/88_verify_search.sql \
 	sql/89_verify.sql \
 	sql/90_dump_and_privileges.sql
 
@@ -54,7 +57,7 @@ PROVE_FLAGS = -I test/perl
 
 # What needs no PGXS must work before PostgreSQL's headers are installed; and
 # PGXS has a target "check" of its own, which only refuses.
-OWN_GOALS = help check demo demo-stop
+OWN_GOALS = help check demo demo-stop bench-search
 ifeq ($(filter $(OWN_GOALS),$(MAKECMDGOALS)),)
 PG_CONFIG ?= pg_config
 PGXS := $(shell $(PG_CONFIG) --pgxs)
@@ -76,6 +79,7 @@ help:
 	@echo 'make demo        install what is missing, build, sell a season on a private server;'
 	@echo '                 FIXTURES=file.csv takes a real fixture list'
 	@echo 'make demo-stop   end the demo and remove its server'
+	@echo 'make bench-search   measure discovery at 10,000 and 1,000,000 events, on a private server'
 	@echo 'make             build                          (needs PostgreSQL'"'"'s server headers)'
 	@echo 'make install     install into the PostgreSQL that PG_CONFIG names'
 	@echo 'make installcheck   run the tests against your own running server'

@@ -21,7 +21,7 @@ batch_size: examines at most so many notes of emptied shards, 1 to 100,000. Resu
 CREATE PROCEDURE evently.run_jobs()
 	LANGUAGE C AS 'MODULE_PATHNAME', 'ev_run_jobs';
 COMMENT ON PROCEDURE evently.run_jobs IS
-'All maintenance once: lapsed holds and offers, the waitlist''s lines, sold-out labels, lapsed bookings, sent messages. Commits after each batch of evently.job_batch_size; a job that fails is reported as a warning and in job_status, and does not stop the next. Two at once share the work.';
+'All maintenance once: lapsed holds and offers, the waitlist''s lines, sold-out labels, lapsed bookings, sent messages, the roll-up of sales, past events out of the search. Commits after each batch of evently.job_batch_size; a job that fails is reported as a warning and in job_status, and does not stop the next. Two at once share the work.';
 
 CREATE FUNCTION evently.grant_jobs(role name) RETURNS void
 	LANGUAGE C VOLATILE

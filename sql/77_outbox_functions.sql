@@ -114,7 +114,9 @@ FROM (
 	UNION ALL SELECT 'settle_waitlists'
 	UNION ALL SELECT 'refresh_sold_out_labels'
 	UNION ALL SELECT 'release_lapsed_bookings'
-	UNION ALL SELECT 'clean_notifications') j (job)
+	UNION ALL SELECT 'clean_notifications'
+	UNION ALL SELECT 'roll_up_sales'
+	UNION ALL SELECT 'forget_past_events') j (job)
 LEFT JOIN evently.job_runs r ON r.job = j.job;
 COMMENT ON VIEW evently.job_status IS 'Each job: its last run, and how far it lags behind';
 COMMENT ON COLUMN evently.job_status.job IS 'Name of the job''s function';

@@ -19,6 +19,7 @@
 #include "locks.h"
 #include "money.h"
 #include "refusal.h"
+#include "search_index.h"
 #include "sold_out.h"
 #include "spi_util.h"
 #include "terms.h"
@@ -386,5 +387,7 @@ ev_create_tier(PG_FUNCTION_ARGS)
 	tier_id = spi_int64(0, 2);
 	insert_shards(tier_id, 0, shards, total - held_back);
 	label_after_adding(&tier_id, 1);
+	if (strcmp(event->status, "DRAFT") != 0)
+		search_refresh(&event_id, 1);
 	return ev_finish(row);
 }

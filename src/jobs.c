@@ -29,6 +29,8 @@ static const char *const jobs[] = {
 	"refresh_sold_out_labels",
 	"release_lapsed_bookings",
 	"clean_notifications",
+	"roll_up_sales",
+	"forget_past_events",
 };
 
 /* How often a batch that met a serialization failure or a deadlock is tried. */

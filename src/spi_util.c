@@ -72,6 +72,23 @@ run_by_fresh_snapshot(SpiQuery *query, Datum *values, const char *nulls, bool re
 }
 
 /*
+ * Run a SELECT by the snapshot of the query that called the function: all such
+ * statements of one call see the same state.
+ */
+uint64
+spi_read(SpiQuery *query, Datum *values, const char *nulls)
+{
+	int			rc;
+
+	if (query->plan == NULL)
+		prepare(query);
+	rc = SPI_execute_plan(query->plan, values, nulls, true, 0);
+	if (rc < 0)
+		elog(ERROR, "SPI_execute_plan failed: %s", SPI_result_code_string(rc));
+	return SPI_processed;
+}
+
+/*
  * Run a SELECT by a snapshot taken now, whatever the isolation level: what is
  * refused must be refused for what is true now, not for what was true when the
  * transaction began.
@@ -91,20 +108,6 @@ uint64
 spi_write_fresh(SpiQuery *query, Datum *values, const char *nulls)
 {
 	return run_by_fresh_snapshot(query, values, nulls, false);
-}
-
-/* Run a SELECT by the caller's snapshot: for functions that only look. */
-uint64
-spi_read(SpiQuery *query, Datum *values, const char *nulls)
-{
-	int			rc;
-
-	if (query->plan == NULL)
-		prepare(query);
-	rc = SPI_execute_plan(query->plan, values, nulls, true, 0);
-	if (rc < 0)
-		elog(ERROR, "SPI_execute_plan failed: %s", SPI_result_code_string(rc));
-	return SPI_processed;
 }
 
 Datum

@@ -1,0 +1,281 @@
+/*-------------------------------------------------------------------------
+ *
+ * search_facets.c
+ *	  search_facets(): how many events a search finds, and how they divide.
+ *
+ * Up to EXACT_MATCHES are counted one by one. More are estimated from a sample
+ * of all events that has enough of them: one in 4, 16, 64 or 256. A value with
+ * too few in the sample to be estimated within ten percent is not listed by
+ * itself.
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "search.h"
+#include "search_sql.h"
+
+#include "funcapi.h"
+#include "miscadmin.h"
+#include "utils/hsearch.h"
+#include "utils/tuplestore.h"
+
+#include "spi_util.h"
+
+#define EXACT_MATCHES	10000
+#define SAMPLE_ENOUGH	2500	/* matches that a sample should have */
+#define LISTED_ENOUGH	400		/* a value's, for two standard errors of 10 % */
+#define VALUE_LEN		56
+
+typedef struct Count
+{
+	struct
+	{
+		int			facet;
+		char		value[VALUE_LEN];
+	}			key;
+	int64		n;
+} Count;
+
+enum
+{
+	FACET_CATEGORY,
+	FACET_MONTH,
+	FACET_PRICE,
+	FACET_CITY,
+	N_FACETS
+};
+
+static const char *const facet_names[N_FACETS] = {"category", "month", "price", "city"};
+static const char *const band_names[N_PRICE_BANDS] = {
+	"0", "0-10", "10-25", "25-50", "50-100", "100-250", "250-"
+};
+
+static HTAB *
+make_counts(void)
+{
+	HASHCTL		control = {0};
+
+	control.keysize = sizeof(((Count *) 0)->key);
+	control.entrysize = sizeof(Count);
+	control.hcxt = CurrentMemoryContext;
+	return hash_create("evently facets", 256, &control, HASH_ELEM | HASH_BLOBS | HASH_CONTEXT);
+}
+
+static void
+count_value(HTAB *counts, int facet, const char *value)
+{
+	Count		wanted;
+	Count	   *count;
+	bool		found;
+
+	memset(&wanted, 0, sizeof(wanted));
+	wanted.key.facet = facet;
+	strlcpy(wanted.key.value, value, VALUE_LEN);
+	count = hash_search(counts, &wanted.key, HASH_ENTER, &found);
+	count->n = found ? count->n + 1 : 1;
+}
+
+/* Count the rows of the statement that just ran. */
+static void
+count_rows(HTAB *counts)
+{
+	for (uint64 i = 0; i < SPI_processed; i++)
+	{
+		char		month[16];
+		int			months = spi_int32(i, 2);
+		bool		isnull;
+		Datum		price = spi_datum(i, 3, &isnull);
+		char	   *city;
+
+		count_value(counts, FACET_CATEGORY, spi_text(i, 1));
+		snprintf(month, sizeof(month), "%04d-%02d", months / 12, months % 12 + 1);
+		count_value(counts, FACET_MONTH, month);
+		if (!isnull)
+			count_value(counts, FACET_PRICE, band_names[price_band(DatumGetFloat8(price))]);
+		city = spi_text(i, 4);
+		if (city != NULL)
+			count_value(counts, FACET_CITY, city);
+	}
+}
+
+/*
+ * Count what matches in some segments; how many. Windows and stock are judged
+ * only when the search asks for them.
+ */
+static int64
+count_segments(const SearchFilter *filter, Datum segments, HTAB *counts)
+{
+	static SpiQuery plain = SPI_QUERY(SEARCH_FACETS(""), SEARCH_FILTER_ARGS);
+	static SpiQuery judged = SPI_QUERY(SEARCH_FACETS(
+		" AND EXISTS (SELECT FROM evently.event_offer(s.event_id, $4, $7) o"
+		"  WHERE o.at_price AND (NOT $9 OR o.price_from IS NOT NULL))"),
+		SEARCH_FILTER_ARGS, BOOLOID);
+	SpiQuery   *query = filter->has_price || filter->available_only ? &judged : &plain;
+	Datum		values[9];
+	char		nulls[9] = "         ";
+	int64		n;
+
+	query->argtypes[4] = filter->geography;
+	set_filter_args(filter, false, values, nulls);
+	values[0] = segments;
+	values[8] = BoolGetDatum(filter->available_only);
+	n = (int64) spi_read(query, values, nulls);
+	if (counts != NULL)
+		count_rows(counts);
+	SPI_freetuptable(SPI_tuptable);
+	return n;
+}
+
+/* Count day by day; how many, or -1 when it is too many to go on. */
+static int64
+count_exactly(const SearchFilter *filter, const char *condition, HTAB *counts)
+{
+	int			day = first_day_of(filter);
+	int			until = last_day();
+	int			days = 4;
+	int64		n = 0;
+
+	if (!TIMESTAMP_IS_NOEND(filter->to))
+		until = Min(until, search_day(filter->to - 1));
+	while (day <= until)
+	{
+		CHECK_FOR_INTERRUPTS();
+		days = Min(days, until - day + 1);
+		n += count_segments(filter, segment_queries(condition, day, days), counts);
+		if (n > EXACT_MATCHES)
+			return -1;
+		day += days;
+		days = Min(2 * days, 128);
+	}
+	return n;
+}
+
+/* Count; rate is 1, or that of the sample which was counted. */
+static int64
+count_matches(const SearchFilter *filter, HTAB **counts, int *rate)
+{
+	char	   *condition = filter_condition(filter, TERM_WORD);
+	int64		n = count_segments(filter, sample_query(condition, 256), NULL);
+
+	*counts = make_counts();
+	/* the next finer sample has four times as many */
+	if (n <= 8)
+	{
+		*rate = 1;
+		n = count_segments(filter, every_query(condition), *counts);
+		if (n <= EXACT_MATCHES)
+			return n;
+		*counts = make_counts();
+		*rate = 4;
+	}
+	else if (n >= SAMPLE_ENOUGH)
+		*rate = 256;
+	else if (4 * n >= SAMPLE_ENOUGH)
+		*rate = 64;
+	else
+	{
+		/* by four standard errors and more: not within reach of an exact count */
+		n = count_segments(filter, sample_query(condition, 16), NULL);
+		if (n >= SAMPLE_ENOUGH)
+			*rate = 16;
+		else
+		{
+			*rate = 1;
+			if (16 * n < EXACT_MATCHES * 5 / 4)
+			{
+				int64		exact = count_exactly(filter, condition, *counts);
+
+				if (exact >= 0)
+					return exact;
+				*counts = make_counts();
+			}
+			*rate = 4;
+		}
+	}
+	return count_segments(filter, sample_query(condition, *rate), *counts);
+}
+
+static int
+compare_counts(const void *a, const void *b)
+{
+	const Count *left = *(Count *const *) a;
+	const Count *right = *(Count *const *) b;
+
+	if (left->key.facet != right->key.facet)
+		return left->key.facet - right->key.facet;
+	/* months in their order, all else the most frequent first */
+	if (left->key.facet != FACET_MONTH && left->n != right->n)
+		return left->n < right->n ? 1 : -1;
+	return strcmp(left->key.value, right->key.value);
+}
+
+static void
+put_row(ReturnSetInfo *rsinfo, const char *facet, const char *value, int64 n, int rate)
+{
+	Datum		values[4];
+	bool		nulls[4] = {false, value == NULL, false, false};
+
+	values[0] = CStringGetTextDatum(facet);
+	values[1] = value ? CStringGetTextDatum(value) : (Datum) 0;
+	values[2] = Int64GetDatum(n * rate);
+	values[3] = BoolGetDatum(rate > 1);
+	tuplestore_putvalues(rsinfo->setResult, rsinfo->setDesc, values, nulls);
+}
+
+static void
+put_counts(ReturnSetInfo *rsinfo, HTAB *counts, int64 total, int rate)
+{
+	Count	  **sorted = palloc(sizeof(Count *) * (hash_get_num_entries(counts) + 1));
+	int			n = 0;
+	HASH_SEQ_STATUS scan;
+	Count	   *count;
+
+	hash_seq_init(&scan, counts);
+	while ((count = hash_seq_search(&scan)) != NULL)
+		sorted[n++] = count;
+	qsort(sorted, n, sizeof(Count *), compare_counts);
+	put_row(rsinfo, "total", NULL, total, rate);
+	for (int facet = 0, i = 0; facet < N_FACETS; facet++)
+	{
+		int64		rest = 0;
+
+		for (; i < n && sorted[i]->key.facet == facet; i++)
+		{
+			if (rate == 1 || sorted[i]->n >= LISTED_ENOUGH)
+				put_row(rsinfo, facet_names[facet], sorted[i]->key.value, sorted[i]->n, rate);
+			else
+				rest += sorted[i]->n;
+		}
+		if (rest > 0)
+			put_row(rsinfo, facet_names[facet], NULL, rest, rate);
+	}
+}
+
+/* search_facets(query, categories, starts, near, radius_m, price, available_only) */
+PG_FUNCTION_INFO_V1(ev_search_facets);
+Datum
+ev_search_facets(PG_FUNCTION_ARGS)
+{
+	SearchFilter filter = {0};
+	HTAB	   *counts;
+	int			rate;
+	int64		n;
+
+	filter.now = GetCurrentStatementStartTimestamp();
+	InitMaterializedSRF(fcinfo, 0);
+	ev_connect();
+	read_filter(&filter, fcinfo);
+	n = count_matches(&filter, &counts, &rate);
+	if (n == 0 && filter.query != NULL)
+	{
+		SearchQuery *corrected = read_corrected_query(filter.text);
+
+		if (corrected != NULL)
+		{
+			filter.query = corrected;
+			n = count_matches(&filter, &counts, &rate);
+		}
+	}
+	put_counts((ReturnSetInfo *) fcinfo->resultinfo, counts, n, rate);
+	ev_finish((Datum) 0);
+	return (Datum) 0;
+}

@@ -1,0 +1,554 @@
+/*-------------------------------------------------------------------------
+ *
+ * search_read.c
+ *	  Reading the search index day by day.
+ *
+ * All filters that are terms go into one condition; before a day is read, its
+ * name is written into each of the condition's terms. The statements are few
+ * and fixed, and nothing about them depends on statistics: how many days are
+ * read at once follows from how many events the days before gave.
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "search.h"
+#include "search_sql.h"
+
+#include <math.h>
+
+#include "catalog/pg_type.h"
+
+#include "tsearch/ts_utils.h"
+#include "utils/array.h"
+#include "utils/float.h"
+#include "utils/fmgrprotos.h"
+#include "utils/rangetypes.h"
+#include "utils/pg_crc.h"
+#include "utils/typcache.h"
+
+#include "spi_util.h"
+
+#define MAX_DAYS_AT_ONCE 128
+#define RARE_IN_SAMPLE	3
+
+Candidate *
+add_candidate(CandidateList *list)
+{
+	if (list->n == list->size)
+	{
+		list->size = list->size ? 2 * list->size : 256;
+		list->items = list->items
+			? repalloc_huge(list->items, list->size * sizeof(Candidate))
+			: palloc(list->size * sizeof(Candidate));
+	}
+	memset(&list->items[list->n], 0, sizeof(Candidate));
+	return &list->items[list->n++];
+}
+
+/* Append the rows of the statement that just ran: SEARCH_COLUMNS. */
+void
+append_row_candidates(CandidateList *list)
+{
+	for (uint64 i = 0; i < SPI_processed; i++)
+	{
+		Candidate  *item = add_candidate(list);
+		bool		isnull;
+		Datum		value;
+
+		item->event_id = spi_int64(i, 1);
+		item->start = spi_timestamp(i, 2, 0);
+		value = spi_datum(i, 3, &isnull);
+		item->price = isnull ? -1 : DatumGetFloat8(value);
+		item->title_words = spi_int32(i, 4);
+		value = spi_datum(i, 5, &isnull);
+		item->category = TextDatumGetCString(value);
+		value = spi_datum(i, 6, &isnull);
+		item->doc = isnull ? NULL : DatumGetTSVector(value);
+		value = spi_datum(i, 7, &isnull);
+		item->distance = isnull ? -1 : DatumGetFloat8(value);
+	}
+}
+
+/* Price bands as terms: one of those that the range touches. */
+static void
+append_price_bands(StringInfo buf, Datum range)
+{
+	RangeType  *price = DatumGetRangeTypeP(range);
+	TypeCacheEntry *type = lookup_type_cache(NUMRANGEOID, TYPECACHE_RANGE_INFO);
+	RangeBound	lower;
+	RangeBound	upper;
+	bool		empty;
+	int			first;
+	int			last;
+
+	range_deserialize(type, price, &lower, &upper, &empty);
+	first = lower.infinite ? 0 : price_band(numeric_to_double(lower.val));
+	last = upper.infinite ? N_PRICE_BANDS - 1 : price_band(numeric_to_double(upper.val));
+	if (empty || (first == 0 && last == N_PRICE_BANDS - 1))
+		return;
+	appendStringInfo(buf, "%s(", buf->len > 0 ? " & " : "");
+	for (int band = first; band <= last; band++)
+	{
+		char		value[2] = {'0' + band, '\0'};
+
+		if (band > first)
+			appendStringInfoString(buf, " | ");
+		append_term(buf, TERM_PRICE, value, false);
+	}
+	appendStringInfoChar(buf, ')');
+}
+
+/*
+ * All that the filters say about terms, as the text of a tsquery whose terms
+ * name no segment yet. word_kind: where to look for the query's words.
+ */
+char *
+filter_condition(const SearchFilter *filter, char word_kind)
+{
+	StringInfoData buf;
+	char	   *words = filter->query ? query_condition(filter->query, word_kind) : NULL;
+
+	initStringInfo(&buf);
+	if (words != NULL)
+		appendStringInfo(&buf, "(%s)", words);
+	if (filter->categories != NULL)
+	{
+		appendStringInfo(&buf, "%s(", buf.len > 0 ? " & " : "");
+		for (int i = 0; i < filter->n_categories; i++)
+		{
+			if (i > 0)
+				appendStringInfoString(&buf, " | ");
+			append_term(&buf, TERM_CATEGORY, filter->categories[i], false);
+		}
+		appendStringInfoChar(&buf, ')');
+	}
+	if (filter->city != NULL)
+	{
+		appendStringInfoString(&buf, buf.len > 0 ? " & " : "");
+		append_term(&buf, TERM_CITY, filter->city, false);
+	}
+	if (filter->has_near && filter->radius >= 0)
+	{
+		char		cells[MAX_CELLS][16];
+		int			n = cells_of_circle(filter->latitude, filter->longitude, filter->radius, cells);
+
+		for (int i = 0; i < n; i++)
+		{
+			appendStringInfoString(&buf, i > 0 ? " | " : buf.len > 0 ? " & (" : "(");
+			append_term(&buf, TERM_CELL, cells[i], false);
+		}
+		if (n > 0)
+			appendStringInfoChar(&buf, ')');
+	}
+	if (filter->has_price)
+		append_price_bands(&buf, filter->price);
+	if (buf.len == 0)
+		append_term(&buf, TERM_ANY, "", false);
+	return buf.data;
+}
+
+static TSQuery
+parse_condition(const char *condition)
+{
+	return DatumGetTSQuery(DirectFunctionCall1(tsqueryin, CStringGetDatum(condition)));
+}
+
+/* Write the segment's name into every term. */
+static void
+set_segment(TSQuery tsquery, const char *segment)
+{
+	QueryItem  *item = GETQUERY(tsquery);
+
+	for (int i = 0; i < tsquery->size; i++)
+	{
+		char	   *term;
+		pg_crc32	crc;
+
+		if (item[i].type != QI_VAL)
+			continue;
+		term = GETOPERAND(tsquery) + item[i].qoperand.distance;
+		memcpy(term, segment, SEGMENT_LEN);
+		INIT_LEGACY_CRC32(crc);
+		COMP_LEGACY_CRC32(crc, term, item[i].qoperand.length);
+		FIN_LEGACY_CRC32(crc);
+		item[i].qoperand.valcrc = (int32) crc;
+	}
+}
+
+/* The condition once for each of some days: an array of tsquery. */
+Datum
+segment_queries(const char *condition, int first_day, int n_days)
+{
+	TSQuery		template = parse_condition(condition);
+	Datum	   *days = palloc(sizeof(Datum) * n_days);
+
+	for (int i = 0; i < n_days; i++)
+	{
+		TSQuery		copy = palloc(VARSIZE(template));
+		char		segment[SEGMENT_LEN];
+
+		memcpy(copy, template, VARSIZE(template));
+		segment_of_day(segment, first_day + i);
+		set_segment(copy, segment);
+		days[i] = TSQueryGetDatum(copy);
+	}
+	return datum_array(days, NULL, n_days, TSQUERYOID);
+}
+
+/* The condition for one segment: an array of tsquery. */
+static Datum
+segment_query(const char *condition, const char *segment)
+{
+	TSQuery		tsquery = parse_condition(condition);
+	Datum		one[1] = {TSQueryGetDatum(tsquery)};
+
+	set_segment(tsquery, segment);
+	return datum_array(one, NULL, 1, TSQUERYOID);
+}
+
+Datum
+sample_query(const char *condition, int rate)
+{
+	char		segment[SEGMENT_LEN];
+
+	segment_of_sample(segment, rate);
+	return segment_query(condition, segment);
+}
+
+Datum
+every_query(const char *condition)
+{
+	return segment_query(condition, SEGMENT_EVERY);
+}
+
+/*
+ * Whether few events have these terms: by the smallest sample, in which few are
+ * next to none. Then it is cheapest to read them all.
+ */
+bool
+is_rare(const char *condition)
+{
+	static SpiQuery query = SPI_QUERY(
+		"SELECT 1 FROM pg_catalog.unnest($1) d (q)"
+		" JOIN evently.event_search s ON " SEARCH_TERMS " @@ d.q LIMIT $2",
+		TSQUERYARRAYOID, INT4OID);
+	Datum		values[2] = {sample_query(condition, 256), Int32GetDatum(RARE_IN_SAMPLE + 1)};
+
+	return spi_read(&query, values, NULL) <= RARE_IN_SAMPLE;
+}
+
+/*
+ * $2 to $8 of SEARCH_FILTER. The index leaves only phrases and exclusions to be
+ * looked at in the row; without_index, the words as well.
+ */
+void
+set_filter_args(const SearchFilter *filter, bool without_index, Datum *values, char *nulls)
+{
+	memset(nulls, ' ', 8);
+	values[1] = TimestampTzGetDatum(filter->from);
+	values[2] = TimestampTzGetDatum(filter->to);
+	values[3] = TimestampTzGetDatum(filter->now);
+	values[4] = filter->near;
+	nulls[4] = filter->has_near ? ' ' : 'n';
+	values[5] = Float8GetDatum(filter->radius);
+	values[6] = filter->price;
+	nulls[6] = filter->has_price ? ' ' : 'n';
+	nulls[7] = 'n';
+	if (filter->query && (without_index || filter->query->must_recheck))
+	{
+		int			n = list_length(filter->query->tsqueries);
+		Datum	   *readings = palloc(sizeof(Datum) * n);
+
+		for (int i = 0; i < n; i++)
+			readings[i] = TSQueryGetDatum(list_nth(filter->query->tsqueries, i));
+		values[7] = datum_array(readings, NULL, n, TSQUERYOID);
+		nulls[7] = ' ';
+	}
+}
+
+/* Append what matches in some segments. */
+static void
+read_segments(const SearchFilter *filter, Datum segments, CandidateList *list)
+{
+	static SpiQuery query = SPI_QUERY("SELECT" SEARCH_COLUMNS_IF("$9") SEARCH_SEGMENTS,
+									  SEARCH_FILTER_ARGS, BOOLOID);
+	Datum		values[9];
+	char		nulls[9] = "         ";
+
+	query.argtypes[4] = filter->geography;
+	set_filter_args(filter, false, values, nulls);
+	values[0] = segments;
+	values[8] = BoolGetDatum(filter->query != NULL);
+	(void) spi_read(&query, values, nulls);
+	append_row_candidates(list);
+}
+
+/* The first day that may have an event of the search. */
+int
+first_day_of(const SearchFilter *filter)
+{
+	static SpiQuery query = SPI_QUERY(
+		"SELECT s.start_time FROM evently.event_search s"
+		" ORDER BY s.start_time, s.event_id LIMIT 1");
+
+	if (filter->from < filter->now && spi_read(&query, NULL, NULL) > 0)
+		return search_day(Max(filter->from, spi_timestamp(0, 1, 0)));
+	return search_day(filter->from);
+}
+
+/* The last day that has an event; 0 when there is none. */
+int
+last_day(void)
+{
+	static SpiQuery query = SPI_QUERY(
+		"SELECT s.start_time FROM evently.event_search s"
+		" ORDER BY s.start_time DESC, s.event_id DESC LIMIT 1");
+
+	return spi_read(&query, NULL, NULL) > 0 ? search_day(spi_timestamp(0, 1, 0)) : 0;
+}
+
+/* Whether the filters name anything but categories, of which there are few. */
+bool
+has_terms(const SearchFilter *filter)
+{
+	return filter->query != NULL || filter->city != NULL || filter->radius >= 0 ||
+		filter->has_price;
+}
+
+/*
+ * Append what matches from a day on, soonest first, in whole days, until there
+ * is enough. complete: whether that was all there is.
+ */
+void
+read_soonest(const SearchFilter *filter, const char *condition, int first_day, int enough,
+			 CandidateList *list, bool *complete)
+{
+	int			until;
+	int			before = list->n;
+	int			day = first_day;
+	int			days = 1;
+
+	if (has_terms(filter) && is_rare(condition))
+	{
+		read_segments(filter, every_query(condition), list);
+		*complete = true;
+		return;
+	}
+	until = last_day();
+	if (!TIMESTAMP_IS_NOEND(filter->to))
+		until = Min(until, search_day(filter->to - 1));
+	while (day <= until && list->n - before < enough)
+	{
+		int			found;
+
+		days = Min(days, until - day + 1);
+		read_segments(filter, segment_queries(condition, day, days), list);
+		day += days;
+		found = list->n - before;
+		/* as many days as should do, but not many more than so far */
+		days = Min(4 * days, MAX_DAYS_AT_ONCE);
+		if (found > 0)
+		{
+			double		needed = (double) (enough - found) * (day - first_day) / found;
+
+			days = (int) Max(1, Min(days, ceil(1.2 * needed)));
+		}
+	}
+	*complete = day > until;
+}
+
+/* The arguments of SEARCH_FILTER and SEARCH_TERM_FILTER. */
+void
+set_term_args(const SearchFilter *filter, Datum *values, char *nulls)
+{
+	Datum		categories[8];
+
+	set_filter_args(filter, true, values, nulls);
+	values[0] = (Datum) 0;
+	nulls[0] = 'n';
+	for (int i = 0; i < filter->n_categories; i++)
+		categories[i] = CStringGetTextDatum(filter->categories[i]);
+	nulls[8] = filter->categories ? ' ' : 'n';
+	if (filter->categories)
+		values[8] = datum_array(categories, NULL, filter->n_categories, TEXTOID);
+	values[9] = string_datum_or_null(filter->city, &nulls[9]);
+}
+
+/* The next matches by date, after a start and an id. */
+void
+read_next(const SearchFilter *filter, TimestampTz start, int64 event_id, int n,
+		  CandidateList *list)
+{
+	static SpiQuery query = SPI_QUERY(
+		"SELECT" SEARCH_COLUMNS " FROM evently.event_search s"
+		" WHERE (s.start_time, s.event_id) > ($11, $12) AND" SEARCH_FILTER SEARCH_TERM_FILTER
+		" ORDER BY s.start_time, s.event_id LIMIT $13",
+		SEARCH_FILTER_ARGS, TEXTARRAYOID, TEXTOID, TIMESTAMPTZOID, INT8OID, INT4OID);
+	Datum		values[13];
+	char		nulls[13] = "             ";
+
+	query.argtypes[4] = filter->geography;
+	set_term_args(filter, values, nulls);
+	values[10] = TimestampTzGetDatum(start);
+	values[11] = Int64GetDatum(event_id);
+	values[12] = Int32GetDatum(n);
+	(void) spi_read(&query, values, nulls);
+	append_row_candidates(list);
+}
+
+/* The next matches by list price, after a price and an id. */
+void
+read_cheapest(const SearchFilter *filter, double price, int64 event_id, int n,
+			  CandidateList *list)
+{
+	static SpiQuery query = SPI_QUERY(
+		"SELECT" SEARCH_COLUMNS " FROM evently.event_search s"
+		" WHERE (s.price_from, s.event_id) > ($11::pg_catalog.numeric, $12) AND" SEARCH_FILTER SEARCH_TERM_FILTER
+		" ORDER BY s.price_from, s.event_id LIMIT $13",
+		SEARCH_FILTER_ARGS, TEXTARRAYOID, TEXTOID, FLOAT8OID, INT8OID, INT4OID);
+	Datum		values[13];
+	char		nulls[13] = "             ";
+
+	query.argtypes[4] = filter->geography;
+	set_term_args(filter, values, nulls);
+	values[10] = Float8GetDatum(price);
+	values[11] = Int64GetDatum(event_id);
+	values[12] = Int32GetDatum(n);
+	(void) spi_read(&query, values, nulls);
+	append_row_candidates(list);
+}
+
+/* The next matches by the sales of the week, after a number and an id. */
+void
+read_popular(const SearchFilter *filter, int64 sold, int64 event_id, int n, CandidateList *list)
+{
+	static SpiQuery query = SPI_QUERY(
+		"SELECT" SEARCH_COLUMNS ", p.sold_week FROM evently.event_popularity p"
+		" JOIN evently.event_search s ON s.event_id = p.event_id"
+		" WHERE p.sold_week <= $11 AND (p.sold_week < $11 OR p.event_id > $12) AND" SEARCH_FILTER SEARCH_TERM_FILTER
+		" ORDER BY p.sold_week DESC, p.event_id LIMIT $13",
+		SEARCH_FILTER_ARGS, TEXTARRAYOID, TEXTOID, INT8OID, INT8OID, INT4OID);
+	Datum		values[13];
+	char		nulls[13] = "             ";
+	int			before = list->n;
+
+	query.argtypes[4] = filter->geography;
+	set_term_args(filter, values, nulls);
+	values[10] = Int64GetDatum(sold);
+	values[11] = Int64GetDatum(event_id);
+	values[12] = Int32GetDatum(n);
+	(void) spi_read(&query, values, nulls);
+	append_row_candidates(list);
+	for (int i = before; i < list->n; i++)
+		list->items[i].sold = spi_int64(i - before, 8);
+}
+
+/* The matches that did not sell this week, by id. */
+void
+read_unpopular(const SearchFilter *filter, int64 event_id, int n, CandidateList *list)
+{
+	static SpiQuery query = SPI_QUERY(
+		"SELECT" SEARCH_COLUMNS " FROM evently.event_search s"
+		" WHERE s.event_id > $11 AND" SEARCH_FILTER SEARCH_TERM_FILTER
+		"  AND NOT EXISTS (SELECT FROM evently.event_popularity p"
+		"   WHERE p.event_id = s.event_id AND p.sold_week > 0)"
+		" ORDER BY s.event_id LIMIT $12",
+		SEARCH_FILTER_ARGS, TEXTARRAYOID, TEXTOID, INT8OID, INT4OID);
+	Datum		values[12];
+	char		nulls[12] = "            ";
+
+	query.argtypes[4] = filter->geography;
+	set_term_args(filter, values, nulls);
+	values[10] = Int64GetDatum(event_id);
+	values[11] = Int32GetDatum(n);
+	(void) spi_read(&query, values, nulls);
+	append_row_candidates(list);
+}
+
+/*
+ * The matches at the n venues nearest to the point. reach: how far out they are
+ * all there, infinity when there are no more venues.
+ */
+void
+read_nearest(const SearchFilter *filter, int n, CandidateList *list, double *reach)
+{
+	static SpiQuery venues = SPI_QUERY(
+		"SELECT v.venue_id, v.metres FROM evently.nearest_venues($1, $2) v", InvalidOid, INT4OID);
+	static SpiQuery query = SPI_QUERY(
+		"SELECT" SEARCH_COLUMNS " FROM pg_catalog.unnest($11) v (venue_id)"
+		" JOIN evently.event_search s ON s.venue_id = v.venue_id"
+		" WHERE" SEARCH_FILTER SEARCH_TERM_FILTER,
+		SEARCH_FILTER_ARGS, TEXTARRAYOID, TEXTOID, INT8ARRAYOID);
+	Datum		values[11];
+	char		nulls[11] = "           ";
+	int64	   *venue_ids;
+	int			found;
+	bool		isnull;
+
+	venues.argtypes[0] = query.argtypes[4] = filter->geography;
+	values[0] = filter->near;
+	values[1] = Int32GetDatum(n);
+	(void) spi_read(&venues, values, NULL);
+	venue_ids = spi_int64_column(1, &found);
+	*reach = found < n ? get_float8_infinity() : DatumGetFloat8(spi_datum(found - 1, 2, &isnull));
+	set_term_args(filter, values, nulls);
+	values[10] = int64_array(venue_ids, found);
+	(void) spi_read(&query, values, nulls);
+	append_row_candidates(list);
+}
+
+/* Sales of the week for all of a list. */
+void
+add_popularity(CandidateList *list)
+{
+	static SpiQuery query = SPI_QUERY(
+		"SELECT p.event_id, p.sold_week FROM evently.event_popularity p WHERE p.event_id = ANY ($1)"
+		" ORDER BY p.event_id",
+		INT8ARRAYOID);
+	int64	   *ids = palloc(sizeof(int64) * Max(list->n, 1));
+	Datum		values[1];
+	uint64		n;
+	uint64		row = 0;
+
+	for (int i = 0; i < list->n; i++)
+		ids[i] = list->items[i].event_id;
+	values[0] = int64_array(ids, list->n);
+	n = spi_read(&query, values, NULL);
+	/* both in the order of ids: see drop_doubles() */
+	for (int i = 0; i < list->n; i++)
+	{
+		while (row < n && spi_int64(row, 1) < list->items[i].event_id)
+			row++;
+		if (row < n && spi_int64(row, 1) == list->items[i].event_id)
+			list->items[i].sold = spi_int64(row, 2);
+	}
+}
+
+static int
+compare_ids(const void *a, const void *b)
+{
+	int64		left = ((const Candidate *) a)->event_id;
+	int64		right = ((const Candidate *) b)->event_id;
+
+	return left < right ? -1 : left > right;
+}
+
+void
+drop_doubles(CandidateList *list)
+{
+	int			n = 0;
+
+	qsort(list->items, list->n, sizeof(Candidate), compare_ids);
+	for (int i = 0; i < list->n; i++)
+		if (n == 0 || list->items[n - 1].event_id != list->items[i].event_id)
+			list->items[n++] = list->items[i];
+	list->n = n;
+}
+
+/* An event in a list sorted by id; NULL if it is not there. */
+Candidate *
+find_candidate(const CandidateList *list, int64 event_id)
+{
+	Candidate	wanted = {.event_id = event_id};
+
+	return bsearch(&wanted, list->items, list->n, sizeof(Candidate), compare_ids);
+}
