@@ -17,19 +17,6 @@
 #include "terms.h"
 #include "tickets.h"
 
-/* The tier's event; P0002 if the tier is unknown. */
-static int64
-event_of_tier(int64 tier_id)
-{
-	static SpiQuery query = SPI_QUERY(
-		"SELECT event_id FROM evently.ticket_tiers WHERE tier_id = $1", INT8OID);
-	Datum		values[1] = {Int64GetDatum(tier_id)};
-
-	if (spi_read_fresh(&query, values, NULL) == 0)
-		raise_not_found("tier", tier_id);
-	return spi_int64(0, 1);
-}
-
 /* Take from what is held back; TK001 if it is not so much. */
 static void
 take_held_back(int64 tier_id, int32 n)

@@ -16,6 +16,7 @@
 
 #include "search_query.h"
 #include "search_terms.h"
+#include "spi_util.h"
 
 typedef enum
 {
@@ -72,6 +73,7 @@ typedef struct CandidateList
 /* search_filter.c */
 extern void read_filter(SearchFilter *filter, FunctionCallInfo fcinfo);
 extern Oid	geography_type(void);
+extern void use_geography(SpiQuery *query, int arg, const SearchFilter *filter);
 extern void check_radius(double radius);
 extern void read_point(SearchFilter *filter, Datum point);
 

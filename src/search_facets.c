@@ -114,7 +114,7 @@ count_segments(const SearchFilter *filter, Datum segments, HTAB *counts)
 	char		nulls[9] = "         ";
 	int64		n;
 
-	query->argtypes[4] = filter->geography;
+	use_geography(query, 4, filter);
 	set_filter_args(filter, false, values, nulls);
 	values[0] = segments;
 	values[8] = BoolGetDatum(filter->available_only);

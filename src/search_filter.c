@@ -44,6 +44,18 @@ check_radius(double radius)
 						   psprintf("It is %g.", radius), NULL);
 }
 
+/*
+ * An argument of a statement is a geography. PostGIS may have been dropped and
+ * created again since the statement was prepared.
+ */
+void
+use_geography(SpiQuery *query, int arg, const SearchFilter *filter)
+{
+	if (query->argtypes[arg] != filter->geography)
+		query->plan = NULL;
+	query->argtypes[arg] = filter->geography;
+}
+
 /* Where the user is: must be a point on the globe. */
 void
 read_point(SearchFilter *filter, Datum point)
@@ -53,7 +65,7 @@ read_point(SearchFilter *filter, Datum point)
 	bool		no_latitude;
 	bool		no_longitude;
 
-	query.argtypes[0] = filter->geography;
+	use_geography(&query, 0, filter);
 	filter->has_near = true;
 	filter->near = point;
 	(void) spi_read(&query, &point, NULL);

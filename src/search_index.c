@@ -18,6 +18,7 @@
 #include "utils/memutils.h"
 #include "utils/rel.h"
 
+#include "refusal.h"
 #include "spi_util.h"
 
 #define PUBLIC_STATES "('PUBLISHED', 'ON_SALE', 'SOLD_OUT')"
@@ -193,37 +194,54 @@ ev_refresh_event_search(PG_FUNCTION_ARGS)
 	return PointerGetDatum(NULL);
 }
 
-/* refresh_tier_search(): after a tier's price has changed, or a tier is gone. */
+/*
+ * refresh_tier_search(): after a tier's price has changed, or a tier is gone. The
+ * event is locked against being published meanwhile, with the old price.
+ */
 PG_FUNCTION_INFO_V1(ev_refresh_tier_search);
 Datum
 ev_refresh_tier_search(PG_FUNCTION_ARGS)
 {
+	static SpiQuery lock = SPI_QUERY(
+		"SELECT FROM evently.events e WHERE e.event_id = $1 FOR SHARE", INT8OID);
 	TriggerData *trigger = search_trigger(fcinfo);
 	int64		event_id = id_column(trigger->tg_trigtuple, trigger->tg_relation->rd_att, "event_id");
+	Datum		values[1] = {Int64GetDatum(event_id)};
 
 	ev_connect();
+	(void) spi_run(&lock, values, NULL);
 	search_refresh(&event_id, 1);
 	ev_finish((Datum) 0);
 	return PointerGetDatum(NULL);
 }
 
-/* refresh_venue_search(): of all events at a changed venue. */
+/*
+ * refresh_venue_search(): of all events at a changed venue. An event that became
+ * public, or ceased to be, after the transaction's snapshot is 40001.
+ */
 PG_FUNCTION_INFO_V1(ev_refresh_venue_search);
 Datum
 ev_refresh_venue_search(PG_FUNCTION_ARGS)
 {
 	static SpiQuery query = SPI_QUERY(
-		"SELECT s.event_id FROM evently.event_search s WHERE s.venue_id = $1", INT8OID);
+		"SELECT s.event_id FROM evently.event_search s WHERE s.venue_id = $1 ORDER BY s.event_id",
+		INT8OID);
 	TriggerData *trigger = search_trigger(fcinfo);
 	Datum		values[1];
 	int64	   *event_ids;
+	int64	   *present_ids;
 	int			n;
+	int			npresent;
 
 	values[0] = Int64GetDatum(id_column(trigger->tg_newtuple, trigger->tg_relation->rd_att,
 										"venue_id"));
 	ev_connect();
 	(void) spi_run(&query, values, NULL);
 	event_ids = spi_int64_column(1, &n);
+	(void) spi_read_fresh(&query, values, NULL);
+	present_ids = spi_int64_column(1, &npresent);
+	if (n != npresent || memcmp(event_ids, present_ids, n * sizeof(int64)) != 0)
+		raise_serialization_failure();
 	search_refresh(event_ids, n);
 	ev_finish((Datum) 0);
 	return PointerGetDatum(NULL);

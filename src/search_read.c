@@ -274,7 +274,7 @@ read_segments(const SearchFilter *filter, Datum segments, CandidateList *list)
 	Datum		values[9];
 	char		nulls[9] = "         ";
 
-	query.argtypes[4] = filter->geography;
+	use_geography(&query, 4, filter);
 	set_filter_args(filter, false, values, nulls);
 	values[0] = segments;
 	values[8] = BoolGetDatum(filter->query != NULL);
@@ -386,7 +386,7 @@ read_next(const SearchFilter *filter, TimestampTz start, int64 event_id, int n,
 	Datum		values[13];
 	char		nulls[13] = "             ";
 
-	query.argtypes[4] = filter->geography;
+	use_geography(&query, 4, filter);
 	set_term_args(filter, values, nulls);
 	values[10] = TimestampTzGetDatum(start);
 	values[11] = Int64GetDatum(event_id);
@@ -408,7 +408,7 @@ read_cheapest(const SearchFilter *filter, double price, int64 event_id, int n,
 	Datum		values[13];
 	char		nulls[13] = "             ";
 
-	query.argtypes[4] = filter->geography;
+	use_geography(&query, 4, filter);
 	set_term_args(filter, values, nulls);
 	values[10] = Float8GetDatum(price);
 	values[11] = Int64GetDatum(event_id);
@@ -431,7 +431,7 @@ read_popular(const SearchFilter *filter, int64 sold, int64 event_id, int n, Cand
 	char		nulls[13] = "             ";
 	int			before = list->n;
 
-	query.argtypes[4] = filter->geography;
+	use_geography(&query, 4, filter);
 	set_term_args(filter, values, nulls);
 	values[10] = Int64GetDatum(sold);
 	values[11] = Int64GetDatum(event_id);
@@ -456,7 +456,7 @@ read_unpopular(const SearchFilter *filter, int64 event_id, int n, CandidateList 
 	Datum		values[12];
 	char		nulls[12] = "            ";
 
-	query.argtypes[4] = filter->geography;
+	use_geography(&query, 4, filter);
 	set_term_args(filter, values, nulls);
 	values[10] = Int64GetDatum(event_id);
 	values[11] = Int32GetDatum(n);
@@ -484,7 +484,8 @@ read_nearest(const SearchFilter *filter, int n, CandidateList *list, double *rea
 	int			found;
 	bool		isnull;
 
-	venues.argtypes[0] = query.argtypes[4] = filter->geography;
+	use_geography(&venues, 0, filter);
+	use_geography(&query, 4, filter);
 	values[0] = filter->near;
 	values[1] = Int32GetDatum(n);
 	(void) spi_read(&venues, values, NULL);

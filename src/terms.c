@@ -64,6 +64,19 @@ read_terms(int64 event_id, const int64 *tier_ids, int n)
 	return event;
 }
 
+/* The tier's event; P0002 if the tier is unknown. */
+int64
+event_of_tier(int64 tier_id)
+{
+	static SpiQuery query = SPI_QUERY(
+		"SELECT event_id FROM evently.ticket_tiers WHERE tier_id = $1", INT8OID);
+	Datum		values[1] = {Int64GetDatum(tier_id)};
+
+	if (spi_read_fresh(&query, values, NULL) == 0)
+		raise_not_found("tier", tier_id);
+	return spi_int64(0, 1);
+}
+
 TierTerms *
 find_tier(EventTerms *event, int64 tier_id)
 {

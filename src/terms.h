@@ -46,6 +46,7 @@ typedef struct Selection
 } Selection;
 
 extern EventTerms *read_terms(int64 event_id, const int64 *tier_ids, int n);
+extern int64 event_of_tier(int64 tier_id);
 extern TierTerms *find_tier(EventTerms *event, int64 tier_id);
 extern bool is_on_sale(EventTerms *event, Refusal *refusal);
 extern bool may_be_sold(EventTerms *event, const Selection *selections, int n,

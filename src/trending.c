@@ -261,7 +261,7 @@ read_sold(const SearchFilter *filter, Datum event_ids, CandidateList *list)
 	Datum		values[11];
 	char		nulls[11] = "           ";
 
-	query.argtypes[4] = filter->geography;
+	use_geography(&query, 4, filter);
 	set_term_args(filter, values, nulls);
 	values[10] = event_ids;
 	(void) spi_read(&query, values, nulls);
@@ -282,7 +282,7 @@ read_best_sellers(const SearchFilter *filter, int n, CandidateList *list)
 	Datum		values[11];
 	char		nulls[11] = "           ";
 
-	query.argtypes[4] = filter->geography;
+	use_geography(&query, 4, filter);
 	set_term_args(filter, values, nulls);
 	values[10] = Int32GetDatum(n);
 	(void) spi_read(&query, values, nulls);

@@ -64,18 +64,6 @@ entry_row(int64 entry_id)
 	return spi_result(0, 1);
 }
 
-static int64
-event_of_tier(int64 tier_id)
-{
-	static SpiQuery query = SPI_QUERY(
-		"SELECT event_id FROM evently.ticket_tiers WHERE tier_id = $1", INT8OID);
-	Datum		values[1] = {Int64GetDatum(tier_id)};
-
-	if (spi_read_fresh(&query, values, NULL) == 0)
-		raise_not_found("tier", tier_id);
-	return spi_int64(0, 1);
-}
-
 /* What the rules say to a join, stock apart. */
 static void
 check_may_join(EventTerms *event, const Selection *wanted, int64 user_id, TimestampTz now)

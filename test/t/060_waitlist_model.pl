@@ -171,7 +171,7 @@ my %step = (
 			answer("SELECT 'ok' FROM evently.join_waitlist($tier, $user, $quantity)"));
 	},
 	leave => sub {
-		my $user = pick(any_user(), map { $_->{user} } @{ $t{line} }, values %{ $t{offers} });
+		my $user = pick(any_user(), map { $_->{user} } @{ $t{line} }, map { $t{offers}{$_} } sort keys %{ $t{offers} });
 		my $expected = 'LEFT';
 		my ($offer) = grep { $t{offers}{$_}{user} == $user } keys %{ $t{offers} };
 		if ($offer) { release(delete($t{offers}{$offer})->{quantity}); }
@@ -209,7 +209,7 @@ my %step = (
 		return ("batch @quantities", "@expected", "@got");
 	},
 	confirm => sub {
-		my $order = pick(keys %{ $t{holds} }) // return;
+		my $order = pick(sort keys %{ $t{holds} }) // return;
 		my $hold = $t{holds}{$order};
 		my $expected = !$hold->{lapsed} ? 'CONFIRMED' : @{ $t{line} } ? 'REFUND_DUE' : 'RECOVERED';
 		delete $t{holds}{$order};
@@ -219,7 +219,7 @@ my %step = (
 			answer("SELECT (evently.confirm_order($order, 'pay $order')).outcome"));
 	},
 	confirm_late => sub {
-		my $order = pick(keys %{ $t{expired} }) // return;
+		my $order = pick(sort keys %{ $t{expired} }) // return;
 		my $hold = delete $t{expired}{$order};
 		my $expected = take($hold->{quantity}) ? 'RECOVERED' : 'REFUND_DUE';
 		$t{sold}{$order} = $hold if $expected eq 'RECOVERED';
@@ -227,12 +227,12 @@ my %step = (
 			answer("SELECT (evently.confirm_order($order, 'pay $order')).outcome"));
 	},
 	cancel => sub {
-		my $order = pick(keys %{ $t{holds} }) // return;
+		my $order = pick(sort keys %{ $t{holds} }) // return;
 		release(delete($t{holds}{$order})->{quantity});
 		return ("cancel $order", 'CANCELLED', answer("SELECT status FROM evently.cancel_order($order, 'changed my mind')"));
 	},
 	refund => sub {
-		my $order = pick(keys %{ $t{sold} }) // return;
+		my $order = pick(sort keys %{ $t{sold} }) // return;
 		my $restock = rand() < 0.85 ? 'true' : 'false';
 		my $quantity = delete($t{sold}{$order})->{quantity};
 		if ($restock eq 'true') { release($quantity); } else { $t{held_back} += $quantity; }
@@ -240,7 +240,7 @@ my %step = (
 			answer("SELECT reason FROM evently.refund_order($order, 'refund $order', restock => $restock)"));
 	},
 	refund_one => sub {
-		my $order = pick(grep { $t{sold}{$_}{quantity} > 1 } keys %{ $t{sold} }) // return;
+		my $order = pick(grep { $t{sold}{$_}{quantity} > 1 } sort keys %{ $t{sold} }) // return;
 		$t{sold}{$order}{quantity}--;
 		release(1);
 		return ("refund one of $order", 'REQUESTED', answer(
@@ -248,13 +248,13 @@ my %step = (
 			  . "(SELECT min(ticket_id) FROM evently.tickets WHERE order_id = $order AND status = 'VALID')])"));
 	},
 	lapse_hold => sub {
-		my $order = pick(grep { !$t{holds}{$_}{lapsed} } keys %{ $t{holds} }) // return;
+		my $order = pick(grep { !$t{holds}{$_}{lapsed} } sort keys %{ $t{holds} }) // return;
 		$t{holds}{$order}{lapsed} = ++$time;
 		ask("UPDATE evently.orders SET expires_at = now() - interval '1 day' + interval '1 second' * $time WHERE order_id = $order");
 		return ("hold $order lapses", '', '');
 	},
 	lapse_offer => sub {
-		my $offer = pick(grep { !$t{offers}{$_}{lapsed} } keys %{ $t{offers} }) // return;
+		my $offer = pick(grep { !$t{offers}{$_}{lapsed} } sort keys %{ $t{offers} }) // return;
 		$t{offers}{$offer}{lapsed} = 1;
 		ask("UPDATE evently.waitlist_offers SET expires_at = now() - interval '1 second' WHERE offer_id = $offer");
 		return ("offer $offer lapses", '', '');
@@ -286,7 +286,7 @@ my %step = (
 		return ('settle', $due, ask('SELECT evently.settle_waitlists()'));
 	},
 	claim => sub {
-		my $offer = pick(keys %{ $t{offers} }) // return;
+		my $offer = pick(sort keys %{ $t{offers} }) // return;
 		my ($user, $quantity) = @{ $t{offers}{$offer} }{qw(user quantity)};
 		my $expected = $t{offers}{$offer}{lapsed} ? 'TK031' : $t{paused} ? 'TK004' : 'ok';
 		my $got = answer("SELECT order_id FROM evently.claim_offer($offer, $user)");
@@ -295,7 +295,7 @@ my %step = (
 		return ("claim $offer", $expected, $got);
 	},
 	decline => sub {
-		my $offer = pick(keys %{ $t{offers} }) // return;
+		my $offer = pick(sort keys %{ $t{offers} }) // return;
 		my $expected = $t{offers}{$offer}{lapsed} ? 'TK031' : 'DECLINED';
 		my $user = $t{offers}{$offer}{user};
 		release(delete($t{offers}{$offer})->{quantity}) if $expected eq 'DECLINED';
