@@ -9,6 +9,7 @@ CREATE EXTENSION postgis SCHEMA "Geo Data";
 CREATE EXTENSION btree_gist SCHEMA extensions;
 CREATE EXTENSION pg_trgm SCHEMA extensions;
 CREATE EXTENSION evently;
+SET evently.require_booking = off;
 RESET client_min_messages;
 
 SELECT name, "Geo Data".st_astext(location) AS location

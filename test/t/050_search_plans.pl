@@ -9,7 +9,7 @@ use Test::More;
 
 use Evently;
 
-my $node = start_node('main', autovacuum => 'off');
+my $node = start_node('main', autovacuum => 'off', 'evently.require_booking' => 'off');
 my %class = (
 	'a word' => q{search_events('jazz')},
 	'two words and a phrase' => q{search_events('live "jazz night" -rock')},

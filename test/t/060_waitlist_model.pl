@@ -82,9 +82,9 @@ sub release
 		{
 			if (!$blocked && !$gathers && $left > $public)
 			{
-				if (!defined $t{gather_for} || $t{gather_for} != $entry->{user} || $t{phase} eq 'over')
+				if (!defined $t{gather_for} || $t{gather_for} != $entry->{entry} || $t{phase} eq 'over')
 				{
-					@t{qw(gather_for phase)} = ($entry->{user}, 'gathers');
+					@t{qw(gather_for phase)} = ($entry->{entry}, 'gathers');
 				}
 				$gathers = $t{phase} eq 'gathers';
 			}
@@ -98,14 +98,12 @@ sub release
 	$t{line} = \@rest;
 	$t{gathering} = $gathers && $left > $public ? $left - $public : 0;
 	$t{public} = $left - $t{gathering};
-	$t{gather_for} = undef if !$blocked && $left > 0;
 }
 
 sub leave_line
 {
 	my ($user) = @_;
 	$t{line} = [ grep { $_->{user} != $user } @{ $t{line} } ];
-	$t{gather_for} = undef if defined $t{gather_for} && $t{gather_for} == $user;
 }
 
 # Take tickets that the public may have; with lapsed holds unless somebody waits.
@@ -166,7 +164,7 @@ my %step = (
 		  : $t{public} + $lapsed >= $quantity ? 'TK030'
 		  : 'ok';
 		$expected = 'TK006' if $stands && $stands->{quantity} != $quantity;
-		push @{ $t{line} }, { user => $user, quantity => $quantity } if $expected eq 'ok' && !$stands;
+		push @{ $t{line} }, { user => $user, quantity => $quantity, entry => ++$t{last_entry} } if $expected eq 'ok' && !$stands;
 		return ("join $user $quantity", $expected,
 			answer("SELECT 'ok' FROM evently.join_waitlist($tier, $user, $quantity)"));
 	},
@@ -274,14 +272,14 @@ my %step = (
 	},
 	time_passes => sub {
 		# The group's time to gather is over; or also that of those behind to pass.
-		return if !defined $t{gather_for} || $t{phase} eq 'over';
+		return if !defined $t{gather_for} || $t{phase} eq 'over' || !grep { $_->{entry} == $t{gather_for} } @{ $t{line} };
 		my $ago = $t{phase} eq 'gathers' ? 1 : 3601;
 		$t{phase} = $t{phase} eq 'gathers' ? 'passes' : 'over';
 		ask("UPDATE evently.waitlist_lines SET gather_until = now() - interval '$ago seconds' WHERE tier_id = $tier");
 		return ('time passes', '', '');
 	},
 	settle => sub {
-		my $due = !$t{paused} && $t{gathering} > 0 && (!defined $t{gather_for} || $t{phase} ne 'gathers') ? 1 : 0;
+		my $due = !$t{paused} && $t{gathering} > 0 && $t{phase} ne 'gathers' ? 1 : 0;
 		release(0) if $due;
 		return ('settle', $due, ask('SELECT evently.settle_waitlists()'));
 	},
