@@ -58,7 +58,7 @@ SELECT pg_temp.has_signature('refund_order', '(order_id bigint, refund_id text, 
 SELECT pg_temp.has_signature('settle_refund', '(refund_id text, outcome text) -> evently.refunds');
 SELECT pg_temp.has_signature('release_expired_orders', '(batch_size integer DEFAULT 1000) -> integer');
 SELECT pg_temp.has_signature('run_jobs', '() -> procedure');
-SELECT pg_temp.has_signature('schedule_jobs', '(as_role name DEFAULT NULL) -> bigint');
+SELECT pg_temp.has_signature('schedule_jobs', '(as_role name DEFAULT NULL::name) -> bigint');
 SELECT pg_temp.has_signature('unschedule_jobs', '() -> boolean');
 SELECT pg_temp.has_signature('verify', '() -> TABLE(check_name text, object text, detail text)');
 

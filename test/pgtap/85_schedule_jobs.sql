@@ -11,11 +11,11 @@ SELECT results_eq('SELECT schedule, command, database, username, active FROM cro
 	format('VALUES (''* * * * *'', ''CALL evently.run_jobs()'', %L, %L, true)', current_database(), current_user), 'every minute, in this database');
 SELECT is(evently.schedule_jobs(), :job::bigint, 'scheduled again: the same job');
 SELECT is(count(*), 1::bigint, 'and no second') FROM cron.job;
--- Somebody else's job of that name is none of ours.
+-- Another role's job of that name is the one that schedule_jobs(as_role) makes: a superuser ends it too.
 INSERT INTO cron.job (schedule, command, nodename, nodeport, database, username, jobname)
 SELECT schedule, command, nodename, nodeport, database, 'somebody_else', jobname FROM cron.job;
 SELECT is(evently.unschedule_jobs(), true, 'there was a job');
-SELECT results_eq('SELECT username FROM cron.job', ARRAY['somebody_else'], 'and it is gone');
+SELECT is_empty('SELECT username FROM cron.job', 'and it is gone, whoever ran it');
 SELECT is(evently.unschedule_jobs(), false, 'which may be said twice');
 \else
 SELECT skip('cron.database_name is another database', 7);

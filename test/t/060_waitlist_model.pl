@@ -361,9 +361,14 @@ for my $round (1 .. 3)
 		  "\nverify   ", ask('SELECT * FROM evently.verify()');
 		last;
 	}
-	$last_offer = $t{last_offer};
 	is(ask("SELECT count(*) FROM evently.verify()"), '0', "round $round: verify() finds nothing");
-	ask("SELECT FROM evently.resume_sale($event)") if $t{paused};
+	if ($t{paused})
+	{
+		ask("SELECT FROM evently.resume_sale($event)");
+		$t{paused} = 0;
+		release(0);
+	}
+	$last_offer = $t{last_offer};
 	ask("SELECT FROM evently.cancel_event($event, 'the end')");
 	is(ask("SELECT available_quantity + held_back, held_quantity, sold_quantity, offered, gathering
 		FROM evently.tier_inventory WHERE tier_id = $tier"), "$t{total}|0|0|0|0", 'the end of the event frees everything');
