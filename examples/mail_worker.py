@@ -127,7 +127,7 @@ def main():
     parser.add_argument("--once", action="store_true", help="end when nothing is left to send")
     options = parser.parse_args()
 
-    connection = psycopg2.connect(options.dsn)
+    connection = psycopg2.connect(options.dsn, client_encoding="UTF8")
     connection.autocommit = True
     while True:
         if work(connection, options) == 0:

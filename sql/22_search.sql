@@ -24,8 +24,14 @@ CREATE FUNCTION evently.longitude(point geography) RETURNS double precision
 	LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE RETURN ST_X(point::geometry);
 CREATE FUNCTION evently.metres_between(a geography, b geography) RETURNS double precision
 	LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE RETURN ST_Distance(a, b);
+/*
+ * On the sphere, which is off by 0.6 % at most and four times as fast; on the
+ * spheroid only near the circle's line.
+ */
 CREATE FUNCTION evently.is_within(a geography, b geography, metres double precision) RETURNS boolean
-	LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE RETURN ST_DWithin(a, b, metres);
+	LANGUAGE sql IMMUTABLE PARALLEL SAFE
+	RETURN ST_DWithin(a, b, metres * 0.99, false)
+		OR (ST_DWithin(a, b, metres * 1.01, false) AND ST_DWithin(a, b, metres));
 COMMENT ON FUNCTION evently.latitude IS 'Latitude of a point in degrees; null when it is empty';
 COMMENT ON FUNCTION evently.longitude IS 'Longitude of a point in degrees; null when it is empty';
 COMMENT ON FUNCTION evently.metres_between IS 'Distance of two points in metres';

@@ -10,14 +10,14 @@ COMMENT ON SEQUENCE evently.scan_ids IS 'Ids of scans';
 
 CREATE TABLE evently.event_keys (
 	kid        text PRIMARY KEY CHECK (kid ~ '^[A-Za-z0-9_-]{11}$'),
-	event_id   bigint NOT NULL REFERENCES evently.events,
+	event_id   bigint NOT NULL REFERENCES evently.events ON DELETE CASCADE,
 	public_key bytea NOT NULL CHECK (octet_length(public_key) = 32),
 	created_at timestamptz NOT NULL CHECK (isfinite(created_at)),
 	retired_at timestamptz CHECK (isfinite(retired_at))
 );
 CREATE INDEX event_keys_event_id ON evently.event_keys (event_id, created_at);
 CREATE UNIQUE INDEX event_keys_signing ON evently.event_keys (event_id) WHERE retired_at IS NULL;
-COMMENT ON TABLE evently.event_keys IS 'Ed25519 keys that tickets are verified with; none is ever removed, so printed tickets stay good';
+COMMENT ON TABLE evently.event_keys IS 'Ed25519 keys that tickets are verified with; none is removed before its event, so printed tickets stay good';
 COMMENT ON INDEX evently.event_keys_event_id IS 'The keys of an event';
 COMMENT ON INDEX evently.event_keys_signing IS 'An event signs with one key at a time';
 COMMENT ON COLUMN evently.event_keys.kid IS 'Name of the key in a token''s header: the first 8 bytes of its SHA-256, in base64url';

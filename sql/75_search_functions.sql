@@ -5,7 +5,7 @@
  * are generic and kept: neither stale statistics nor the first caller's
  * arguments can make one of them slow.
  */
-CREATE INDEX orders_buyer_id ON evently.orders (buyer_id) WHERE confirmed_at IS NOT NULL;
+CREATE INDEX orders_buyer_id ON evently.orders (buyer_id, order_id) WHERE confirmed_at IS NOT NULL;
 COMMENT ON INDEX evently.orders_buyer_id IS 'What a user has attended; a hold is not in it';
 
 CREATE FUNCTION evently.geo_point(latitude double precision, longitude double precision)
@@ -50,9 +50,8 @@ CREATE FUNCTION evently.similar_words(misspelt text) RETURNS SETOF text
 	SET search_path = pg_catalog, pg_temp SET enable_seqscan = off
 	SET pg_trgm.similarity_threshold = 0.25
 BEGIN ATOMIC
-	SELECT DISTINCT w.word FROM evently.search_words w
-	WHERE w.word % misspelt AND length(w.word) BETWEEN length(misspelt) - 2 AND length(misspelt) + 2
-	ORDER BY w.word;
+	SELECT w.word FROM evently.search_words w
+	WHERE w.word % misspelt AND length(w.word) BETWEEN length(misspelt) - 2 AND length(misspelt) + 2;
 END;
 COMMENT ON FUNCTION evently.similar_words IS 'Known words with many trigrams of another, of about its length';
 
@@ -201,7 +200,7 @@ CREATE FUNCTION evently.search_events(
 	RETURNS SETOF evently.found_event
 	LANGUAGE C STABLE SECURITY DEFINER ROWS 20
 	SET search_path = pg_catalog, pg_temp SET enable_seqscan = off
-	SET enable_hashjoin = off SET enable_mergejoin = off SET jit = off
+	SET enable_hashjoin = off SET enable_mergejoin = off SET enable_sort = off SET jit = off
 	SET work_mem = '16MB' SET client_min_messages = warning
 	AS 'MODULE_PATHNAME', 'ev_search_events';
 COMMENT ON FUNCTION evently.search_events IS
@@ -216,7 +215,7 @@ CREATE FUNCTION evently.search_facets(
 	RETURNS TABLE (facet text, value text, events bigint, is_estimate boolean)
 	LANGUAGE C STABLE SECURITY DEFINER ROWS 50
 	SET search_path = pg_catalog, pg_temp SET enable_seqscan = off
-	SET enable_hashjoin = off SET enable_mergejoin = off SET jit = off
+	SET enable_hashjoin = off SET enable_mergejoin = off SET enable_sort = off SET jit = off
 	SET work_mem = '16MB' SET client_min_messages = warning
 	AS 'MODULE_PATHNAME', 'ev_search_facets';
 COMMENT ON FUNCTION evently.search_facets IS
@@ -227,7 +226,7 @@ CREATE FUNCTION evently.suggest_events(prefix text, "limit" integer DEFAULT 10)
 	RETURNS TABLE (event_id bigint, title text, category text, start_time timestamptz, venue_name text, city text)
 	LANGUAGE C STABLE SECURITY DEFINER ROWS 10
 	SET search_path = pg_catalog, pg_temp SET enable_seqscan = off
-	SET enable_hashjoin = off SET enable_mergejoin = off SET jit = off
+	SET enable_hashjoin = off SET enable_mergejoin = off SET enable_sort = off SET jit = off
 	SET work_mem = '16MB' SET client_min_messages = warning
 	AS 'MODULE_PATHNAME', 'ev_suggest_events';
 COMMENT ON FUNCTION evently.suggest_events IS
@@ -294,7 +293,7 @@ CREATE FUNCTION evently.trending_events(
 	RETURNS SETOF evently.listed_event
 	LANGUAGE C STABLE SECURITY DEFINER ROWS 10
 	SET search_path = pg_catalog, pg_temp SET enable_seqscan = off
-	SET enable_hashjoin = off SET enable_mergejoin = off SET jit = off
+	SET enable_hashjoin = off SET enable_mergejoin = off SET enable_sort = off SET jit = off
 	SET work_mem = '16MB'
 	AS 'MODULE_PATHNAME', 'ev_trending_events';
 COMMENT ON FUNCTION evently.trending_events IS
@@ -308,7 +307,7 @@ CREATE FUNCTION evently.homepage(
 	RETURNS SETOF evently.listed_event
 	LANGUAGE C STABLE SECURITY DEFINER ROWS 10
 	SET search_path = pg_catalog, pg_temp SET enable_seqscan = off
-	SET enable_hashjoin = off SET enable_mergejoin = off SET jit = off
+	SET enable_hashjoin = off SET enable_mergejoin = off SET enable_sort = off SET jit = off
 	SET work_mem = '16MB'
 	AS 'MODULE_PATHNAME', 'ev_homepage';
 COMMENT ON FUNCTION evently.homepage IS

@@ -85,6 +85,7 @@ END;
 COMMENT ON FUNCTION evently.oldest_snapshot_age IS
 'How long the oldest open snapshot of another connection to this database has been held: what it keeps alive, vacuum cannot remove. Result: null when there is none.';
 
+/* A setting is unknown to a session that has not loaded the library; 10 is its default (src/guc.c). */
 CREATE VIEW evently.job_status AS
 SELECT j.job, r.last_run, r.rows, r.duration, r.error, r.last_success,
 	CASE j.job
@@ -103,7 +104,7 @@ SELECT j.job, r.last_run, r.rows, r.duration, r.error, r.last_success,
 		WHEN 'clean_notifications' THEN
 			(SELECT clock_timestamp() - min(n.visible_at) FROM evently.notifications n
 			WHERE n.status = 'PENDING' AND n.visible_at <= clock_timestamp()
-				AND n.attempts >= current_setting('evently.notification_max_attempts')::integer)
+				AND n.attempts >= coalesce(current_setting('evently.notification_max_attempts', true), '10')::integer)
 	END AS lag,
 	(SELECT count(*) FROM evently.job_failures f WHERE f.job = j.job) AS failing,
 	r.runs, r.total_rows,

@@ -123,6 +123,18 @@ report_run(const char *job, TimestampTz started, int64 rows, const char *error)
 						 nulls);
 }
 
+/*
+ * The jobs' transactions are READ COMMITTED, whatever the session's default:
+ * they judge by the present, under locks, and at the higher levels they would
+ * only fail each other. Set as SET TRANSACTION does it, before the first snapshot.
+ */
+static void
+commit_and_go_on(void)
+{
+	SPI_commit();
+	XactIsoLevel = XACT_READ_COMMITTED;
+}
+
 /* A job until all is done, with a commit after each batch. */
 static void
 run_job(const char *job)
@@ -136,7 +148,7 @@ run_job(const char *job)
 	{
 		CHECK_FOR_INTERRUPTS();
 		batch = run_batch(job);
-		SPI_commit();
+		commit_and_go_on();
 		if (batch.done >= 0)
 			rows += batch.done;
 		else if (!is_worth_another_try(batch.sqlerrcode) || ++tries == MAX_TRIES)
@@ -145,7 +157,7 @@ run_job(const char *job)
 			break;
 	}
 	report_run(job, started, rows, batch.done < 0 ? batch.error : NULL);
-	SPI_commit();
+	commit_and_go_on();
 }
 
 /* run_jobs() */
@@ -163,6 +175,7 @@ ev_run_jobs(PG_FUNCTION_ARGS)
 				 errhint("Call it on its own: it commits after each batch.")));
 	if (SPI_connect_ext(SPI_OPT_NONATOMIC) != SPI_OK_CONNECT)
 		elog(ERROR, "SPI_connect_ext failed");
+	commit_and_go_on();
 	for (size_t i = 0; i < lengthof(jobs); i++)
 		run_job(jobs[i]);
 	ev_finish((Datum) 0);

@@ -211,9 +211,9 @@ static void
 search_by_relevance(Search *search)
 {
 	CandidateList list = {0};
+	bool		all = gather_relevant(&search->filter, &list);
 
-	gather_relevant(&search->filter, &list);
-	rank_candidates(&search->filter, search->has_user, search->user_id, &list);
+	rank_candidates(&search->filter, all, search->has_user, search->user_id, &list);
 	fill_page(search, list.items, list.n);
 }
 
@@ -279,12 +279,7 @@ set_keys(const Search *search, CandidateList *list)
 	{
 		Candidate  *item = &list->items[i];
 
-		if (search->sort == SORT_PRICE)
-			item->key = item->price;
-		else if (search->sort == SORT_DISTANCE)
-			item->key = item->distance;
-		else
-			item->key = -(double) item->sold;
+		item->key = search->sort == SORT_POPULARITY ? -(double) item->sold : item->value;
 		/* without a price or a place it cannot be sorted by it */
 		if (search->sort == SORT_POPULARITY || item->key >= 0)
 			list->items[n++] = *item;
@@ -349,7 +344,7 @@ search_along(Search *search)
 			break;
 		if (n > 0)
 		{
-			price = list.items[list.n - 1].price;
+			price = list.items[list.n - 1].value;
 			event_id = list.items[list.n - 1].event_id;
 			if (sold > 0)
 				sold = search->sort == SORT_POPULARITY ? list.items[list.n - 1].sold : sold;
@@ -431,15 +426,16 @@ return_page(Search *search, ReturnSetInfo *rsinfo)
 		" e.venue_id, v.name, v.city, v.country_code, e.currency::pg_catalog.text, e.cover_image_url,"
 		" CASE WHEN $2 IS NOT NULL THEN pg_catalog.ts_headline(e.language::pg_catalog.regconfig,"
 		"  pg_catalog.concat_ws(' - ', e.title, pg_catalog.left(e.description, 2000)), $2,"
-		"  'MaxWords=25, MinWords=10, MaxFragments=2, FragmentDelimiter=\" ... \"') END"
+		"  'MaxWords=25, MinWords=10, MaxFragments=2, FragmentDelimiter=\" ... \"') END,"
+		" evently.metres_between(v.location, $3)"
 		" FROM pg_catalog.unnest($1) WITH ORDINALITY i (event_id, n)"
 		" JOIN evently.events e ON e.event_id = i.event_id"
 		" LEFT JOIN evently.venues v ON v.venue_id = e.venue_id ORDER BY i.n",
-		INT8ARRAYOID, TSQUERYOID);
+		INT8ARRAYOID, TSQUERYOID, InvalidOid);
 	int64		ids[MAX_PAGE_SIZE];
 	TSQuery		words = search->filter.query ? query_union(search->filter.query) : NULL;
-	Datum		args[2];
-	char		nulls[2] = "  ";
+	Datum		args[3];
+	char		nulls[3] = "   ";
 	SearchCursor cursor = {.search = search->fingerprint, .now = search->filter.now};
 
 	for (int i = 0; i < search->n; i++)
@@ -447,6 +443,9 @@ return_page(Search *search, ReturnSetInfo *rsinfo)
 	args[0] = int64_array(ids, search->n);
 	args[1] = TSQueryGetDatum(words);
 	nulls[1] = words ? ' ' : 'n';
+	use_geography(&query, 2, &search->filter);
+	args[2] = search->filter.near;
+	nulls[2] = search->filter.has_near ? ' ' : 'n';
 	if (spi_read(&query, args, nulls) != (uint64) search->n)
 		elog(ERROR, "a row of event_search has no event");
 	for (int i = 0; i < search->n; i++)
@@ -456,10 +455,8 @@ return_page(Search *search, ReturnSetInfo *rsinfo)
 		bool		isnull[19] = {false};
 
 		values[0] = Int64GetDatum(row->candidate.event_id);
-		for (int column = 1; column <= 13; column++)
+		for (int column = 1; column <= 14; column++)
 			values[column] = spi_datum(i, column, &isnull[column]);
-		values[14] = Float8GetDatum(row->candidate.distance);
-		isnull[14] = row->candidate.distance < 0;
 		values[15] = row->price_from;
 		isnull[15] = !row->has_price;
 		values[16] = CStringGetTextDatum(row->availability);
@@ -502,6 +499,8 @@ ev_search_events(PG_FUNCTION_ARGS)
 
 	ev_connect();
 	read_filter(&search.filter, fcinfo);
+	search.filter.by_price = search.sort == SORT_PRICE;
+	search.filter.by_distance = search.sort == SORT_DISTANCE;
 	run_search(&search);
 	if (search.n == 0 && search.filter.query != NULL)
 	{

@@ -47,6 +47,8 @@ typedef struct SearchFilter
 	bool		has_price;
 	Datum		price;			/* numrange */
 	bool		available_only;
+	bool		by_price;		/* candidates need their prices, */
+	bool		by_distance;	/* or their distances */
 } SearchFilter;
 
 typedef struct Candidate
@@ -56,11 +58,11 @@ typedef struct Candidate
 	double		key;			/* what it is sorted by, then the id */
 	double		score;
 	int64		sold;			/* in the last week */
-	double		distance;		/* negative: unknown */
-	double		price;			/* lowest of all tiers; negative: none */
+	double		value;			/* what it is sorted by: lowest listed price, or
+								 * metres; negative: none */
 	TSVector	doc;
 	int32		title_words;
-	char	   *category;
+	text	   *category;
 } Candidate;
 
 typedef struct CandidateList
@@ -97,6 +99,7 @@ extern void read_cheapest(const SearchFilter *filter, double price, int64 event_
 						  CandidateList *list);
 extern void read_popular(const SearchFilter *filter, int64 sold, int64 event_id, int n,
 						 CandidateList *list);
+extern void read_best_of_week(const SearchFilter *filter, int n, CandidateList *list);
 extern void read_unpopular(const SearchFilter *filter, int64 event_id, int n,
 						   CandidateList *list);
 extern void read_nearest(const SearchFilter *filter, int n, CandidateList *list, double *reach);
@@ -109,8 +112,8 @@ extern void append_row_candidates(CandidateList *list);
 /* search_rank.c */
 extern int	compare_candidates(const void *a, const void *b);
 extern void sort_candidates(CandidateList *list);
-extern void gather_relevant(const SearchFilter *filter, CandidateList *list);
-extern void rank_candidates(const SearchFilter *filter, bool has_user, int64 user_id,
+extern bool gather_relevant(const SearchFilter *filter, CandidateList *list);
+extern void rank_candidates(const SearchFilter *filter, bool all, bool has_user, int64 user_id,
 							CandidateList *list);
 extern List *read_taste(int64 user_id, TimestampTz now);
 extern void boost_by_taste(List *tastes, double best, CandidateList *list);

@@ -264,13 +264,23 @@ edit_distance(const pg_wchar *a, int na, const pg_wchar *b, int nb)
 	return rows[na % 3][nb];
 }
 
+static int
+compare_words(const ListCell *a, const ListCell *b)
+{
+	return strcmp(lfirst(a), lfirst(b));
+}
+
 /*
  * Known words that are nearest to a misspelt one, at most two letters away (one
- * for a word of four): out of the result of the statement that just ran.
+ * for a word of four), and of those the first few: out of the result of the
+ * statement that just ran. A word may be in it twice.
  */
 static List *
 nearest_words(const char *word, uint64 n)
 {
+	List	   *nearest = NIL;
+	ListCell   *cell;
+
 	pg_wchar	wanted[MAX_WORD_LEN * 4 + 1];
 	int			nwanted = pg_mb2wchar_with_len(word, wanted, strlen(word));
 	int			best = nwanted <= 4 ? 1 : 2;
@@ -294,10 +304,16 @@ nearest_words(const char *word, uint64 n)
 		if (distance < best)
 			words = NIL;
 		best = distance;
-		if (list_length(words) < MAX_CORRECTIONS)
-			words = lappend(words, pstrdup(known));
+		words = lappend(words, known);
 	}
-	return words;
+	list_sort(words, compare_words);
+	foreach(cell, words)
+	{
+		if (list_length(nearest) < MAX_CORRECTIONS &&
+			(nearest == NIL || strcmp(llast(nearest), lfirst(cell)) != 0))
+			nearest = lappend(nearest, lfirst(cell));
+	}
+	return nearest;
 }
 
 static List *
@@ -306,19 +322,25 @@ corrections_of(const char *word)
 	static SpiQuery alike = SPI_QUERY("SELECT w.word FROM evently.similar_words($1) w (word)",
 									  TEXTOID);
 	static SpiQuery same_start = SPI_QUERY(
-		"SELECT DISTINCT k.word FROM evently.search_words k"
-		" WHERE k.word >= pg_catalog.left($1, 1) COLLATE \"C\""
-		"  AND k.word < (pg_catalog.left($1, 1) || pg_catalog.chr(1114111)) COLLATE \"C\""
-		"  AND pg_catalog.length(k.word) BETWEEN pg_catalog.length($1) - 2 AND pg_catalog.length($1) + 2"
-		" ORDER BY k.word",
-		TEXTOID);
-	Datum		values[1] = {CStringGetTextDatum(word)};
+		"SELECT k.word FROM evently.search_words k WHERE k.word >= $1 AND k.word < $2"
+		"  AND pg_catalog.length(k.word) BETWEEN $3 AND $4",
+		TEXTOID, TEXTOID, INT4OID, INT4OID);
+	Datum		values[4] = {CStringGetTextDatum(word)};
+	int			letters = pg_mbstrlen(word);
+	char	   *first = pnstrdup(word, pg_mblen(word));
 	List	   *words;
 
 	words = nearest_words(word, spi_read(&alike, values, NULL));
 	/* Two wrong letters may leave a short word no three in a row. */
 	if (words == NIL)
+	{
+		/* 0xFF is in no encoding: behind all that begins so, by the C collation */
+		values[0] = CStringGetTextDatum(first);
+		values[1] = CStringGetTextDatum(psprintf("%s\xff", first));
+		values[2] = Int32GetDatum(letters - 2);
+		values[3] = Int32GetDatum(letters + 2);
 		words = nearest_words(word, spi_read(&same_start, values, NULL));
+	}
 	return words;
 }
 

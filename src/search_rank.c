@@ -16,7 +16,7 @@
 /* So many are ranked, and a whole day's more. */
 #define ENOUGH_SOONEST	600
 #define ENOUGH_TITLES	300
-#define ENOUGH_POPULAR	100
+#define BEST_SELLERS	300
 
 /* What may be added to a text's score, as a share of it. */
 #define BOOST_POPULAR	0.25
@@ -27,7 +27,7 @@
 
 typedef struct Taste
 {
-	char	   *category;
+	text	   *category;
 	double		share;
 } Taste;
 
@@ -42,10 +42,44 @@ compare_candidates(const void *a, const void *b)
 	return left->event_id < right->event_id ? -1 : left->event_id > right->event_id;
 }
 
+typedef struct SortItem
+{
+	double		key;
+	int64		event_id;
+	int			at;
+} SortItem;
+
+static int
+compare_items(const void *a, const void *b)
+{
+	const SortItem *left = a;
+	const SortItem *right = b;
+
+	if (left->key != right->key)
+		return left->key < right->key ? -1 : 1;
+	return left->event_id < right->event_id ? -1 : left->event_id > right->event_id;
+}
+
+/* By key, then id. What is moved about is small, the candidates move once. */
 void
 sort_candidates(CandidateList *list)
 {
-	qsort(list->items, list->n, sizeof(Candidate), compare_candidates);
+	SortItem   *items = palloc(sizeof(SortItem) * Max(list->n, 1));
+	Candidate  *sorted = palloc(sizeof(Candidate) * Max(list->n, 1));
+
+	for (int i = 0; i < list->n; i++)
+	{
+		items[i].key = list->items[i].key;
+		items[i].event_id = list->items[i].event_id;
+		items[i].at = i;
+	}
+	qsort(items, list->n, sizeof(SortItem), compare_items);
+	for (int i = 0; i < list->n; i++)
+		sorted[i] = list->items[items[i].at];
+	if (list->n > 0)
+		memcpy(list->items, sorted, sizeof(Candidate) * list->n);
+	pfree(items);
+	pfree(sorted);
 }
 
 /*
@@ -62,7 +96,7 @@ read_taste(int64 user_id, TimestampTz now)
 		"  FROM evently.orders o JOIN evently.events e ON e.event_id = o.event_id"
 		"  WHERE o.buyer_id = $1 AND o.confirmed_at IS NOT NULL AND o.channel = 'SALE'"
 		"   AND o.status <> 'REFUNDED' AND e.end_time <= $2 AND e.status <> 'CANCELLED'"
-		"  ORDER BY o.order_id DESC LIMIT 200) x GROUP BY x.category",
+		"  ORDER BY o.buyer_id DESC, o.order_id DESC LIMIT 200) x GROUP BY x.category",
 		INT8OID, TIMESTAMPTZOID);
 	Datum		values[2] = {Int64GetDatum(user_id), TimestampTzGetDatum(now)};
 	uint64		n = spi_read(&query, values, NULL);
@@ -73,11 +107,18 @@ read_taste(int64 user_id, TimestampTz now)
 		Taste	   *taste = palloc(sizeof(Taste));
 		bool		isnull;
 
-		taste->category = spi_text(i, 1);
+		taste->category = DatumGetTextPP(spi_datum(i, 1, &isnull));
 		taste->share = DatumGetFloat8(spi_datum(i, 2, &isnull));
 		tastes = lappend(tastes, taste);
 	}
 	return tastes;
+}
+
+static bool
+same_text(const text *a, const text *b)
+{
+	return VARSIZE_ANY_EXHDR(a) == VARSIZE_ANY_EXHDR(b) &&
+		memcmp(VARDATA_ANY(a), VARDATA_ANY(b), VARSIZE_ANY_EXHDR(a)) == 0;
 }
 
 /*
@@ -97,7 +138,7 @@ boost_by_taste(List *tastes, double best, CandidateList *list)
 			Taste	   *taste = lfirst(cell);
 			double		boosted = item->score * (1 + BOOST_PERSONAL * taste->share);
 
-			if (strcmp(taste->category, item->category) == 0 && item->score < best)
+			if (same_text(taste->category, item->category) && item->score < best)
 				item->score = Max(item->score,
 								  Min(boosted, best * (0.999 + 0.0009 * item->score / best)));
 		}
@@ -111,13 +152,15 @@ boost_by_taste(List *tastes, double best, CandidateList *list)
  * the user's taste; but no taste puts an event above the best match.
  */
 void
-rank_candidates(const SearchFilter *filter, bool has_user, int64 user_id, CandidateList *list)
+rank_candidates(const SearchFilter *filter, bool all, bool has_user, int64 user_id,
+				CandidateList *list)
 {
 	List	   *tastes = has_user ? read_taste(user_id, filter->now) : NIL;
 	double		best = 0;
 
 	drop_doubles(list);
-	add_popularity(list);
+	if (all)
+		add_popularity(list);
 	for (int i = 0; i < list->n; i++)
 	{
 		Candidate  *item = &list->items[i];
@@ -134,9 +177,10 @@ rank_candidates(const SearchFilter *filter, bool has_user, int64 user_id, Candid
 
 /*
  * A rare query ranks all its matches; a frequent one those soonest, those soonest
- * with its words in the title, and the most popular.
+ * with its words in the title, and the week's best sellers. Whether these are all;
+ * if not, only the best sellers know their sales.
  */
-void
+bool
 gather_relevant(const SearchFilter *filter, CandidateList *list)
 {
 	int			first_day = first_day_of(filter);
@@ -147,12 +191,13 @@ gather_relevant(const SearchFilter *filter, CandidateList *list)
 		read_soonest(filter, filter_condition(filter, TERM_WORD), first_day,
 					 filter->query ? ENOUGH_SOONEST : ENOUGH_TITLES, list, &complete);
 		if (complete)
-			return;
+			return true;
 	}
 	else
 		read_next(filter, filter->from - 1, PG_INT64_MAX, ENOUGH_TITLES, list);
 	if (filter->query)
 		read_soonest(filter, filter_condition(filter, TERM_TITLE), first_day, ENOUGH_TITLES,
 					 list, &complete);
-	read_popular(filter, PG_INT64_MAX, 0, ENOUGH_POPULAR, list);
+	read_best_of_week(filter, BEST_SELLERS, list);
+	return false;
 }

@@ -57,14 +57,12 @@ append_row_candidates(CandidateList *list)
 		item->event_id = spi_int64(i, 1);
 		item->start = spi_timestamp(i, 2, 0);
 		value = spi_datum(i, 3, &isnull);
-		item->price = isnull ? -1 : DatumGetFloat8(value);
+		item->value = isnull ? -1 : DatumGetFloat8(value);
 		item->title_words = spi_int32(i, 4);
 		value = spi_datum(i, 5, &isnull);
-		item->category = TextDatumGetCString(value);
+		item->category = DatumGetTextPP(value);
 		value = spi_datum(i, 6, &isnull);
 		item->doc = isnull ? NULL : DatumGetTSVector(value);
-		value = spi_datum(i, 7, &isnull);
-		item->distance = isnull ? -1 : DatumGetFloat8(value);
 	}
 }
 
@@ -81,8 +79,8 @@ append_price_bands(StringInfo buf, Datum range)
 	int			last;
 
 	range_deserialize(type, price, &lower, &upper, &empty);
-	first = lower.infinite ? 0 : price_band(numeric_to_double(lower.val));
-	last = upper.infinite ? N_PRICE_BANDS - 1 : price_band(numeric_to_double(upper.val));
+	first = lower.infinite ? 0 : price_band(lower.val);
+	last = upper.infinite ? N_PRICE_BANDS - 1 : price_band(upper.val);
 	if (empty || (first == 0 && last == N_PRICE_BANDS - 1))
 		return;
 	appendStringInfo(buf, "%s(", buf->len > 0 ? " & " : "");
@@ -269,15 +267,18 @@ set_filter_args(const SearchFilter *filter, bool without_index, Datum *values, c
 static void
 read_segments(const SearchFilter *filter, Datum segments, CandidateList *list)
 {
-	static SpiQuery query = SPI_QUERY("SELECT" SEARCH_COLUMNS_IF("$9") SEARCH_SEGMENTS,
-									  SEARCH_FILTER_ARGS, BOOLOID);
-	Datum		values[9];
-	char		nulls[9] = "         ";
+	static SpiQuery query = SPI_QUERY("SELECT" SEARCH_COLUMNS_IF(
+		"$9", "CASE $10 WHEN 1 THEN s.price_from::pg_catalog.float8"
+		" WHEN 2 THEN evently.metres_between(s.location, $5) END") SEARCH_SEGMENTS,
+		SEARCH_FILTER_ARGS, BOOLOID, INT4OID);
+	Datum		values[10];
+	char		nulls[10] = "          ";
 
 	use_geography(&query, 4, filter);
 	set_filter_args(filter, false, values, nulls);
 	values[0] = segments;
 	values[8] = BoolGetDatum(filter->query != NULL);
+	values[9] = Int32GetDatum(filter->by_price ? 1 : filter->by_distance ? 2 : 0);
 	(void) spi_read(&query, values, nulls);
 	append_row_candidates(list);
 }
@@ -344,8 +345,11 @@ read_soonest(const SearchFilter *filter, const char *condition, int first_day, i
 		read_segments(filter, segment_queries(condition, day, days), list);
 		day += days;
 		found = list->n - before;
-		/* as many days as should do, but not many more than so far */
-		days = Min(4 * days, MAX_DAYS_AT_ONCE);
+		/*
+		 * As many days as should do, but not many more than so far; today may
+		 * be nearly over and tells little.
+		 */
+		days = day - first_day == 1 ? 1 : Min(4 * days, MAX_DAYS_AT_ONCE);
 		if (found > 0)
 		{
 			double		needed = (double) (enough - found) * (day - first_day) / found;
@@ -401,7 +405,7 @@ read_cheapest(const SearchFilter *filter, double price, int64 event_id, int n,
 			  CandidateList *list)
 {
 	static SpiQuery query = SPI_QUERY(
-		"SELECT" SEARCH_COLUMNS " FROM evently.event_search s"
+		"SELECT" SEARCH_COLUMNS_WITH("s.price_from::pg_catalog.float8") " FROM evently.event_search s"
 		" WHERE (s.price_from, s.event_id) > ($11::pg_catalog.numeric, $12) AND" SEARCH_FILTER SEARCH_TERM_FILTER
 		" ORDER BY s.price_from, s.event_id LIMIT $13",
 		SEARCH_FILTER_ARGS, TEXTARRAYOID, TEXTOID, FLOAT8OID, INT8OID, INT4OID);
@@ -439,7 +443,31 @@ read_popular(const SearchFilter *filter, int64 sold, int64 event_id, int n, Cand
 	(void) spi_read(&query, values, nulls);
 	append_row_candidates(list);
 	for (int i = before; i < list->n; i++)
-		list->items[i].sold = spi_int64(i - before, 8);
+		list->items[i].sold = spi_int64(i - before, 7);
+}
+
+/* The n best sellers of the week, those of them that match. */
+void
+read_best_of_week(const SearchFilter *filter, int n, CandidateList *list)
+{
+	static SpiQuery query = SPI_QUERY(
+		"SELECT" SEARCH_COLUMNS ", p.sold_week"
+		" FROM (SELECT x.event_id, x.sold_week FROM evently.event_popularity x"
+		"  ORDER BY x.sold_week DESC, x.event_id LIMIT $11) p"
+		" JOIN evently.event_search s ON s.event_id = p.event_id"
+		" WHERE" SEARCH_FILTER SEARCH_TERM_FILTER,
+		SEARCH_FILTER_ARGS, TEXTARRAYOID, TEXTOID, INT4OID);
+	Datum		values[11];
+	char		nulls[11] = "           ";
+	int			before = list->n;
+
+	use_geography(&query, 4, filter);
+	set_term_args(filter, values, nulls);
+	values[10] = Int32GetDatum(n);
+	(void) spi_read(&query, values, nulls);
+	append_row_candidates(list);
+	for (int i = before; i < list->n; i++)
+		list->items[i].sold = spi_int64(i - before, 7);
 }
 
 /* The matches that did not sell this week, by id. */
@@ -474,7 +502,7 @@ read_nearest(const SearchFilter *filter, int n, CandidateList *list, double *rea
 	static SpiQuery venues = SPI_QUERY(
 		"SELECT v.venue_id, v.metres FROM evently.nearest_venues($1, $2) v", InvalidOid, INT4OID);
 	static SpiQuery query = SPI_QUERY(
-		"SELECT" SEARCH_COLUMNS " FROM pg_catalog.unnest($11) v (venue_id)"
+		"SELECT" SEARCH_COLUMNS_WITH("evently.metres_between(s.location, $5)") " FROM pg_catalog.unnest($11) v (venue_id)"
 		" JOIN evently.event_search s ON s.venue_id = v.venue_id"
 		" WHERE" SEARCH_FILTER SEARCH_TERM_FILTER,
 		SEARCH_FILTER_ARGS, TEXTARRAYOID, TEXTOID, INT8ARRAYOID);
@@ -533,15 +561,22 @@ compare_ids(const void *a, const void *b)
 	return left < right ? -1 : left > right;
 }
 
+/* Sort by id, and keep one of each; if one of them knows its sales, these. */
 void
 drop_doubles(CandidateList *list)
 {
 	int			n = 0;
 
-	qsort(list->items, list->n, sizeof(Candidate), compare_ids);
 	for (int i = 0; i < list->n; i++)
+		list->items[i].key = 0;
+	sort_candidates(list);
+	for (int i = 0; i < list->n; i++)
+	{
 		if (n == 0 || list->items[n - 1].event_id != list->items[i].event_id)
 			list->items[n++] = list->items[i];
+		else
+			list->items[n - 1].sold = Max(list->items[n - 1].sold, list->items[i].sold);
+	}
 	list->n = n;
 }
 

@@ -25,11 +25,12 @@
 	"evently.search_terms(s.event_id, s.start_time, s.doc, s.category, pg_catalog.lower(s.city)," \
 	" evently.latitude(s.location), evently.longitude(s.location), s.price_from, s.price_to)"
 
-/* What a candidate is made of; the words only when a score needs them. */
-#define SEARCH_COLUMNS_IF(words_wanted) \
-	" s.event_id, s.start_time, s.price_from::pg_catalog.float8, s.title_words, s.category," \
-	" CASE WHEN " words_wanted " THEN s.doc END, evently.metres_between(s.location, $5)"
-#define SEARCH_COLUMNS SEARCH_COLUMNS_IF("$8 IS NOT NULL")
+/* What a candidate is made of; words and the value sorted by when they are needed. */
+#define SEARCH_COLUMNS_IF(words_wanted, value) \
+	" s.event_id, s.start_time, " value ", s.title_words, s.category," \
+	" CASE WHEN " words_wanted " THEN s.doc END"
+#define SEARCH_COLUMNS_WITH(value) SEARCH_COLUMNS_IF("$8 IS NOT NULL", value)
+#define SEARCH_COLUMNS SEARCH_COLUMNS_WITH("NULL::pg_catalog.float8")
 
 #define SEARCH_FILTER_ARGS \
 	TSQUERYARRAYOID, TIMESTAMPTZOID, TIMESTAMPTZOID, TIMESTAMPTZOID, InvalidOid /* geography */, \
@@ -46,7 +47,7 @@
 	" WHERE" SEARCH_FILTER
 
 #define SEARCH_FACETS(further) \
-	"SELECT s.category, s.local_month, s.price_from::pg_catalog.float8, s.city" \
+	"SELECT s.category, s.local_month, s.price_from, s.city" \
 	SEARCH_SEGMENTS further
 
 #endif							/* EVENTLY_SEARCH_SQL_H */

@@ -29,7 +29,7 @@
 #define SEGMENT_EVERY	"every"
 #define N_SAMPLES		4
 
-#define MAX_CELLS		12		/* of a circle's cover */
+#define MAX_CELLS		24		/* of a circle's cover */
 #define N_PRICE_BANDS	7
 
 extern const int sample_rates[N_SAMPLES];
@@ -38,7 +38,7 @@ extern int	search_day(TimestampTz at);
 extern TimestampTz search_day_start(int day);
 extern void segment_of_day(char *segment, int day);
 extern void segment_of_sample(char *segment, int rate);
-extern int	price_band(double price);
+extern int	price_band(Datum price);
 extern double numeric_to_double(Datum value);
 extern int	cells_of_circle(double latitude, double longitude, double radius_m,
 							char cells[MAX_CELLS][16]);

@@ -15,7 +15,7 @@
 #include "spi_util.h"
 
 #define ENOUGH_SUGGESTED	60
-#define ENOUGH_POPULAR		50
+#define BEST_SELLERS		200
 #define MAX_PREFIX_LEN		200 /* bytes */
 #define MAX_SUGGESTIONS		50
 
@@ -83,7 +83,7 @@ ev_suggest_events(PG_FUNCTION_ARGS)
 		read_soonest(&filter, filter_condition(&filter, TERM_TITLE), first_day_of(&filter),
 					 ENOUGH_SUGGESTED, &list, &complete);
 		if (!complete)
-			read_popular(&filter, PG_INT64_MAX, 0, ENOUGH_POPULAR, &list);
+			read_best_of_week(&filter, BEST_SELLERS, &list);
 		if (list.n == 0)
 		{
 			filter.query = read_corrected_query(prefix);
@@ -93,7 +93,7 @@ ev_suggest_events(PG_FUNCTION_ARGS)
 		}
 		if (list.n > 0)
 		{
-			rank_candidates(&filter, false, 0, &list);
+			rank_candidates(&filter, complete, false, 0, &list);
 			return_suggestions(&list, limit, (ReturnSetInfo *) fcinfo->resultinfo);
 		}
 	}

@@ -25,7 +25,8 @@
 #include "spi_util.h"
 
 #define MAX_LISTED		100
-#define FIRST_TRENDING	2000	/* of all places, looked through for a place's */
+#define FIRST_TRENDING	500	/* of all places, looked through for a place's */
+#define ENOUGH_LOCAL	400	/* of a place's own events, the soonest */
 #define NEARBY_M		50000.0
 #define AROUND_M		250000.0
 
@@ -244,7 +245,7 @@ append_sold(CandidateList *list)
 
 	append_row_candidates(list);
 	for (int i = before; i < list->n; i++)
-		list->items[i].sold = spi_int64(i - before, 8);
+		list->items[i].sold = spi_int64(i - before, 7);
 }
 
 /* Some events' sales of the day, those that match and are in the list of ids. */
@@ -318,9 +319,9 @@ ids_of(const CandidateList *list)
 }
 
 /*
- * The best sellers of a place, or of all: those rolled up, and whatever has
- * sold since with both sums. Sorted, and at least as many as asked for if so
- * many have sold at all.
+ * The best sellers of a place, or of all: those rolled up, and whatever has sold
+ * since with both sums. Sorted. A place's are looked for among the best sellers
+ * of all places; if few of them are there, also among its own soonest events.
  */
 static void
 gather_trending(const SearchFilter *filter, int limit, CandidateList *list)
@@ -342,10 +343,9 @@ gather_trending(const SearchFilter *filter, int limit, CandidateList *list)
 		CandidateList local = {0};
 		bool		complete;
 
-		/* too few: ask for the sales of every event of the place */
-		read_soonest(filter, filter_condition(filter, TERM_WORD), first_day_of(filter), INT_MAX,
-					 &local, &complete);
-		list->n = 0;
+		/* too few: ask for the sales of the place's own events as well */
+		read_soonest(filter, filter_condition(filter, TERM_WORD), first_day_of(filter),
+					 ENOUGH_LOCAL, &local, &complete);
 		read_sold(filter, int64_array(ids_of(&local), local.n), list);
 		drop_doubles(list);
 	}
@@ -376,7 +376,7 @@ typedef struct Listing
 	int			limit;
 	int			n;
 	int64	   *listed;
-	TimestampTz now;
+	const SearchFilter *filter;
 } Listing;
 
 /* List the best of some candidates that are not listed yet. */
@@ -386,16 +386,18 @@ list_candidates(Listing *listing, const CandidateList *list, const char *reason)
 	static SpiQuery query = SPI_QUERY(
 		"SELECT e.event_id, e.title, e.category, e.status, e.start_time,"
 		" e.start_time AT TIME ZONE coalesce(v.timezone, 'UTC'), e.venue_id, v.name, v.city,"
-		" v.country_code, e.cover_image_url, e.currency::pg_catalog.text, o.price_from, o.availability"
+		" v.country_code, e.cover_image_url, e.currency::pg_catalog.text, o.price_from, o.availability,"
+		" evently.metres_between(v.location, $3)"
 		" FROM pg_catalog.unnest($1) WITH ORDINALITY i (event_id, n)"
 		" JOIN evently.events e ON e.event_id = i.event_id"
 		" LEFT JOIN evently.venues v ON v.venue_id = e.venue_id"
 		" CROSS JOIN LATERAL evently.event_offer(i.event_id, $2, NULL) o ORDER BY i.n",
-		INT8ARRAYOID, TIMESTAMPTZOID);
+		INT8ARRAYOID, TIMESTAMPTZOID, InvalidOid);
 	Candidate  *chosen[MAX_LISTED];
 	int64		ids[MAX_LISTED];
 	int			n = 0;
-	Datum		args[2];
+	Datum		args[3];
+	char		arg_nulls[3] = "   ";
 
 	for (int i = 0; i < list->n && listing->n + n < listing->limit; i++)
 	{
@@ -412,8 +414,11 @@ list_candidates(Listing *listing, const CandidateList *list, const char *reason)
 	if (n == 0)
 		return;
 	args[0] = int64_array(ids, n);
-	args[1] = TimestampTzGetDatum(listing->now);
-	if (spi_read(&query, args, NULL) != (uint64) n)
+	args[1] = TimestampTzGetDatum(listing->filter->now);
+	use_geography(&query, 2, listing->filter);
+	args[2] = listing->filter->near;
+	arg_nulls[2] = listing->filter->has_near ? ' ' : 'n';
+	if (spi_read(&query, args, arg_nulls) != (uint64) n)
 		elog(ERROR, "a row of event_search has no event");
 	for (int i = 0; i < n; i++)
 	{
@@ -422,10 +427,8 @@ list_candidates(Listing *listing, const CandidateList *list, const char *reason)
 
 		values[0] = Int32GetDatum(listing->n + 1);
 		values[1] = CStringGetTextDatum(reason);
-		for (int column = 1; column <= 14; column++)
+		for (int column = 1; column <= 15; column++)
 			values[column + 1] = spi_datum(i, column, &nulls[column + 1]);
-		values[16] = Float8GetDatum(chosen[i]->distance);
-		nulls[16] = chosen[i]->distance < 0;
 		values[17] = Int64GetDatum(chosen[i]->sold);
 		nulls[17] = strcmp(reason, "TRENDING") != 0;
 		tuplestore_putvalues(listing->rsinfo->setResult, listing->rsinfo->setDesc, values, nulls);
@@ -446,7 +449,7 @@ start_listing(Listing *listing, SearchFilter *filter, FunctionCallInfo fcinfo, i
 	listing->limit = limit;
 	listing->n = 0;
 	listing->listed = palloc(sizeof(int64) * limit);
-	listing->now = filter->now;
+	listing->filter = filter;
 }
 
 /* A city's name as it is indexed; a blank one is refused. */
@@ -496,11 +499,12 @@ list_coming_up(Listing *listing, const SearchFilter *filter, bool has_user, int6
 			   const char *reason)
 {
 	CandidateList list = {0};
+	bool		all;
 
 	if (listing->n == listing->limit)
 		return;
-	gather_relevant(filter, &list);
-	rank_candidates(filter, has_user, user_id, &list);
+	all = gather_relevant(filter, &list);
+	rank_candidates(filter, all, has_user, user_id, &list);
 	list_candidates(listing, &list, reason);
 }
 

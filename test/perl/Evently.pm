@@ -55,6 +55,8 @@ sub start_node
 	$node->init(@{ $option{init} // [] });
 	$node->append_conf('postgresql.conf', join "\n", extension_settings($node),
 		'max_connections = 120',
+		# A storm at SERIALIZABLE keeps the reads of all that overlaps.
+		'max_pred_locks_per_transaction = 1024',
 		'shared_buffers = 64MB',
 		'max_wal_size = 1GB',
 		'log_statement = none',

@@ -104,6 +104,9 @@ SELECT pg_temp.refused(format('SELECT evently.ticket_token(%s)', arguments), cod
 FROM (VALUES (:t1::text, 'TK006'), ('-1', 'P0002'), ('NULL', '22023')) wrong (arguments, code);
 
 -- Keys.
+SELECT pg_temp.draft() AS unsold \gset
+SELECT FROM evently.publish_event(:unsold) \g /dev/null
+SELECT lives_ok('DELETE FROM evently.events WHERE event_id = ' || :unsold, 'the key of an event that nobody bought for goes with it');
 SELECT is((SELECT count(*)::integer FROM evently.event_keys WHERE event_id = :event), 1, 'a published event has a key');
 SELECT is(evently.event_jwks(:event)->'keys'->0->>'kid', kid, 'the new key comes first') FROM evently.rotate_event_key(:event);
 SELECT is(jsonb_array_length(evently.event_jwks(:event)->'keys'), 2, 'the old one stays');
