@@ -6,7 +6,8 @@
 EXTENSION = evently
 EXTVERSION = $(shell sed -n "s/^default_version *= *'\(.*\)'/\1/p" evently.control)
 
-# The install script is these modules, in this order.
+# The install script is these modules, in this order. What another version's
+# update script needs is told in sql/updates/README.md.
 SQL_MODULES = \
 	sql/00_preamble.sql \
 	sql/10_ids_and_domains.sql \
@@ -41,7 +42,9 @@ SQL_MODULES = \
 MODULE_big = evently
 OBJS = $(patsubst %.c,%.o,$(sort $(wildcard src/*.c)))
 SHLIB_LINK = -lcrypto -lqrencode -lpng
-DATA_built = sql/evently--$(EXTVERSION).sql
+DATA = sql/evently--0.1.0.sql
+UPDATES = sql/evently--0.1.0--$(EXTVERSION).sql
+DATA_built = sql/evently--$(EXTVERSION).sql $(UPDATES)
 
 # test/: sql (pg_regress), specs (isolation), pgtap (pg_prove), t (TAP: prove).
 # What the first two must print is in expected/.
@@ -68,6 +71,11 @@ include $(PGXS)
 
 sql/evently--$(EXTVERSION).sql: $(SQL_MODULES) evently.control
 	cat $(SQL_MODULES) >$@
+
+# A line "@include FILE" of an update stands for that module.
+$(UPDATES): sql/evently--%.sql: sql/updates/%.sql $(SQL_MODULES)
+	awk '$$1 != "@include" { print; next } \
+		{ if ((getline line <$$2) < 1) exit 1; do print line; while ((getline line <$$2) > 0) }' $< >$@
 
 $(OBJS): $(wildcard src/*.h)
 
