@@ -244,8 +244,9 @@ record_scan(NewScan *scan, int64 event_id, const char *device, TimestampTz now)
 		reason = "UNKNOWN";
 	else if (ticket.event_id != event_id)
 		reason = "WRONG_EVENT";
-	else if (ticket.dead != NULL &&
-			 (strcmp(ticket.dead, "TRANSFERRED") == 0 || scan->scanned_at >= ticket.dead_since))
+	else if (strcmp(ticket.status, "TRANSFERRED") == 0)
+		reason = "TRANSFERRED";		/* whichever of its secrets it was */
+	else if (ticket.dead != NULL && scan->scanned_at >= ticket.dead_since)
 		reason = ticket.dead;
 	else if (strcmp(reported->result, "INVALID") == 0)
 		reason = "REFUSED_OFFLINE";

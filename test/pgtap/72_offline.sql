@@ -4,7 +4,7 @@
 \ir include/door.psql
 SELECT * FROM no_plan();
 
-SELECT event, tier, order_id FROM pg_temp.doors(8) \gset
+SELECT event, tier, order_id FROM pg_temp.doors(9) \gset
 SELECT pg_temp.ticket(:order_id) AS t1, pg_temp.ticket(:order_id, 2) AS t2, pg_temp.ticket(:order_id, 3) AS t3, pg_temp.ticket(:order_id, 4) AS t4 \gset
 SELECT evently.assign_attendee(:t1, 'Zaphod Beeblebrox') \g /dev/null
 SELECT pg_temp.scan(pg_temp.secret(:t1), :event, 'A', 'online') \g /dev/null
@@ -114,6 +114,14 @@ SELECT results_eq(format('SELECT scan_id, result, reason, conflict, ticket_statu
 	$$VALUES ('1', 'INVALID', 'REFUNDED', true, 'CANCELLED'), ('2', 'ADMIT', NULL, true, 'CANCELLED'),
 		('3', 'INVALID', 'REISSUED', true, 'USED'), ('4', 'ADMIT', NULL, true, 'USED')$$, 'before the secret died: an entry, and the ticket''s state is told; after: none');
 SELECT is(pg_temp.ticket_status(:t7), 'CANCELLED', 'a refunded ticket stays refunded');
+
+-- Got a new secret, and was then handed over: the place is the new holder's.
+SELECT pg_temp.ticket(:order_id, 9) AS t9, pg_temp.secret(pg_temp.ticket(:order_id, 9)) AS s9 \gset
+SELECT evently.reissue_ticket(:t9, 'lost') \g /dev/null
+SELECT evently.transfer_ticket(:t9, 'buyer@example.org', 'Bob', 'bob@example.org') \g /dev/null
+SELECT results_eq(format('SELECT * FROM pg_temp.report(%s, ''dev-8'', %L)', :event, format('[{"scan_id": "1", "token": "%s", "scanned_at": "%s"}]', :'s9', pg_temp.at(-1))),
+	$$VALUES ('1 INVALID TRANSFERRED CONFLICT')$$, 'a scan of an older secret of a ticket that was transferred, from when it was alive');
+SELECT is(pg_temp.ticket_status(:t9), 'TRANSFERRED', 'enters nobody');
 
 -- Undone.
 SELECT pg_temp.ticket(:order_id, 8) AS t8, pg_temp.secret(pg_temp.ticket(:order_id, 8)) AS s8 \gset

@@ -101,21 +101,16 @@ for my $level (@isolation_levels)
 			SELECT t.order_id FROM evently.scans s JOIN evently.tickets t USING (ticket_id)
 			WHERE s.event_id = $event AND s.result = 'ADMIT' GROUP BY 1 HAVING count(*) > 1}),
 		'', "$level: nor two entries");
-	# Seen once in four runs: a report kept the entry of a ticket that was handed over meanwhile.
-	Test::More->builder->todo_start('a report may keep the entry of a ticket handed over meanwhile');
 	is(query($node, qq{
 			SELECT s.line FROM secrets s, evently.validate_ticket(s.secret) v
 			WHERE v.result = 'ADMIT' AND EXISTS (SELECT FROM evently.scans e JOIN evently.tickets t USING (ticket_id)
 				JOIN evently.tickets o ON o.ticket_id = s.line
 				WHERE t.order_id = o.order_id AND e.result = 'ADMIT')}),
 		'', "$level: nor an entry and a living secret");
-	Test::More->builder->todo_end;
 	is(query($node, "SELECT count(DISTINCT status) FROM evently.tickets WHERE event_id = $event AND status <> 'VALID'"),
 		3, "$level: it went one way and the other");
 }
 # verify() would show the same.
-Test::More->builder->todo_start('a report may keep the entry of a ticket handed over meanwhile');
 is_exact($node, 'the door');
-Test::More->builder->todo_end;
 
 done_testing();
