@@ -20,6 +20,7 @@ SQL_MODULES = \
 	sql/51_scans_and_keys.sql \
 	sql/52_waitlist.sql \
 	sql/53_jobs.sql \
+	sql/55_roles.sql \
 	sql/60_guards.sql \
 	sql/70_catalogue_functions.sql \
 	sql/71_order_functions.sql \
