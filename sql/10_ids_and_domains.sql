@@ -10,6 +10,7 @@ CREATE SEQUENCE evently.order_item_ids   MAXVALUE 9007199254740991;
 CREATE SEQUENCE evently.ticket_ids       MAXVALUE 9007199254740991;
 CREATE SEQUENCE evently.notification_ids MAXVALUE 9007199254740991;
 CREATE SEQUENCE evently.sold_out_check_ids MAXVALUE 9007199254740991;
+CREATE SEQUENCE evently.refund_nos       MAXVALUE 9007199254740991;
 
 COMMENT ON SEQUENCE evently.venue_ids IS 'Ids of venues';
 COMMENT ON SEQUENCE evently.event_ids IS 'Ids of events';
@@ -19,6 +20,7 @@ COMMENT ON SEQUENCE evently.order_item_ids IS 'Ids of order items';
 COMMENT ON SEQUENCE evently.ticket_ids IS 'Ids of tickets';
 COMMENT ON SEQUENCE evently.notification_ids IS 'Ids of notifications';
 COMMENT ON SEQUENCE evently.sold_out_check_ids IS 'Ids of sold-out checks';
+COMMENT ON SEQUENCE evently.refund_nos IS 'Numbers of refunds';
 
 /* NaN and infinity are above every number, so the upper bound shuts them out. */
 CREATE DOMAIN evently.amount AS numeric

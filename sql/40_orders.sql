@@ -96,6 +96,7 @@ CREATE TABLE evently.refunds (
 	ticket_ids  bigint[],
 	created_at  timestamptz NOT NULL CHECK (isfinite(created_at)),
 	settled_at  timestamptz CHECK (isfinite(settled_at)),
+	refund_no   bigint NOT NULL UNIQUE DEFAULT nextval('evently.refund_nos'),
 	CHECK ((status = 'DUE') = (settled_at IS NULL))
 );
 CREATE INDEX refunds_order_id ON evently.refunds (order_id);
@@ -113,6 +114,7 @@ COMMENT ON COLUMN evently.refunds.reason IS 'REQUESTED, EVENT_CANCELLED, REFUND_
 COMMENT ON COLUMN evently.refunds.ticket_ids IS 'Tickets given back; null when none had been issued for this money';
 COMMENT ON COLUMN evently.refunds.created_at IS 'When it became due';
 COMMENT ON COLUMN evently.refunds.settled_at IS 'When its outcome was reported';
+COMMENT ON COLUMN evently.refunds.refund_no IS 'Rises with each refund: reports tell new ones by it';
 
 CREATE TABLE evently.buyer_limits (
 	event_id  bigint NOT NULL,

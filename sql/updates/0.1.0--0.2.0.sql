@@ -4,5 +4,39 @@
  */
 \echo Use "ALTER EXTENSION evently UPDATE" to load this file. \quit
 
+/*
+ * Reports. The views are made anew, because columns were renamed, and one that
+ * named the buyer is gone: give grants on them again, and drop views of your own
+ * upon them before.
+ */
+CREATE SEQUENCE evently.refund_nos MAXVALUE 9007199254740991;
+COMMENT ON SEQUENCE evently.refund_nos IS 'Numbers of refunds';
+ALTER TABLE evently.refunds ADD COLUMN refund_no bigint NOT NULL UNIQUE DEFAULT nextval('evently.refund_nos');
+COMMENT ON COLUMN evently.refunds.refund_no IS 'Rises with each refund: reports tell new ones by it';
+DROP VIEW evently.venue_invoices, evently.venue_invoice_lines, evently.venue_utilisation, evently.venue_calendar,
+	evently.refunds_due, evently.tier_inventory, evently.waitlist_status, evently.outbox_status, evently.job_status,
+	evently.trending;
+
+@include sql/54_daily_sales.sql
 @include sql/55_roles.sql
+@include sql/78_daily_sales_functions.sql
+@include sql/80_views.sql
+@include sql/81_venue_views.sql
+@include sql/82_sales_views.sql
+@include sql/83_door_views.sql
+@include sql/84_status_views.sql
+@include sql/88_verify_reports.sql
+
+CREATE OR REPLACE FUNCTION evently.verify()
+	RETURNS TABLE (check_name text, object text, detail text)
+	LANGUAGE sql STABLE SECURITY DEFINER
+	SET search_path = pg_catalog, pg_temp
+BEGIN ATOMIC
+	SELECT v.check_name, v.object, v.detail FROM evently.verify_sales() v
+	UNION ALL SELECT v.check_name, v.object, v.detail FROM evently.verify_bookings() v
+	UNION ALL SELECT v.check_name, v.object, v.detail FROM evently.verify_door() v
+	UNION ALL SELECT v.check_name, v.object, v.detail FROM evently.verify_waitlist() v
+	UNION ALL SELECT v.check_name, v.object, v.detail FROM evently.verify_search() v
+	UNION ALL SELECT v.check_name, v.object, v.detail FROM evently.verify_reports() v;
+END;
 @include sql/90_dump_and_privileges.sql
