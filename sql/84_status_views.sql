@@ -7,7 +7,7 @@ CREATE VIEW evently.waitlist_status WITH (security_barrier) AS
 SELECT l.tier_id, t.event_id, t.name,
 	w.waiting, w.waiting_tickets, w.waiting_since,
 	o.offers_open, o.tickets_offered, o.next_lapse,
-	l.gathering::bigint AS gathering, CASE WHEN l.gathering > 0 THEN l.gather_until END AS gathering_until,
+	l.gathering, CASE WHEN l.gathering > 0 THEN l.gather_until END AS gathering_until,
 	n.joined, n.claimed, n.lapsed, n.gone,
 	e.title AS event_title, e.organizer_id
 FROM evently.waitlist_lines l

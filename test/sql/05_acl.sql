@@ -73,7 +73,7 @@ RESET ROLE;
 -- run_jobs() runs as its caller, who needs its parts.
 GRANT EXECUTE ON PROCEDURE evently.run_jobs TO regress_evently_app;
 GRANT EXECUTE ON FUNCTION evently.release_expired_orders, evently.refresh_sold_out_labels,
-	evently.roll_up_sales, evently.forget_past_events,
+	evently.roll_up_sales, evently.roll_up_daily_sales, evently.forget_past_events,
 	evently.release_lapsed_bookings, evently.release_expired_offers, evently.settle_waitlists,
 	evently.clean_notifications, evently.record_job_run TO regress_evently_app;
 SET ROLE regress_evently_app;
