@@ -71,7 +71,7 @@ UPDATE evently.scans SET scanned_at = scanned_at - interval '20 minutes' WHERE t
 SELECT results_eq(format('SELECT admitted, admitted_last_15_min FROM evently.check_in_progress WHERE event_id = %s', :a), 'VALUES (3::bigint, 2::bigint)', 'who entered long ago');
 SELECT results_eq(format('SELECT result, reason, told, gate, device, mode, tier_name, undone_at IS NOT NULL, seconds_to_receipt >= 600, scanned_at_local = scanned_at AT TIME ZONE ''Asia/Tokyo''
 	FROM evently.scan_log WHERE event_id = %s ORDER BY scan_id', :a), $$VALUES
-	('ADMIT', NULL, 'ADMIT', 'North', 'n-1', 'ONLINE', 'GENERAL', false, false, true),
+	('ADMIT', NULL, 'ADMIT', 'North', 'n-1', 'ONLINE', 'GENERAL', false, true, true),
 	('ALREADY_ADMITTED', NULL, 'ALREADY_ADMITTED', 'South', 's-1', 'ONLINE', 'GENERAL', false, false, true),
 	('ADMIT', NULL, 'ADMIT', 'South', 's-1', 'ONLINE', 'GENERAL', false, false, true),
 	('UNDONE', NULL, 'ADMIT', 'South', 's-1', 'ONLINE', 'GENERAL', true, false, true),
