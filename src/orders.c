@@ -7,6 +7,7 @@
  */
 #include "orders.h"
 
+#include "ids.h"
 #include "job_rows.h"
 #include "locks.h"
 #include "refusal.h"
@@ -213,8 +214,13 @@ end_orders(const int64 *order_ids, int n, const char *status, const char *reason
 	static SpiQuery update = SPI_QUERY(
 		"UPDATE evently.orders SET status = $2, cancel_reason = $3,"
 		" cancelled_at = CASE WHEN $2 = 'CANCELLED' THEN $4 END"
-		" WHERE order_id = ANY ($1)",
+		" WHERE order_id = ANY ($1) RETURNING event_id",
 		INT8ARRAYOID, TEXTOID, TEXTOID, TIMESTAMPTZOID);
+	/* Asked first, because most events have no limit. */
+	static SpiQuery has_limit = SPI_QUERY(
+		"SELECT 1 FROM evently.events"
+		" WHERE event_id = ANY ($1) AND max_tickets_per_buyer IS NOT NULL LIMIT 1",
+		INT8ARRAYOID);
 	static SpiQuery limited = SPI_QUERY(
 		"SELECT o.event_id, o.buyer_id, sum(i.quantity)::pg_catalog.int4"
 		" FROM evently.orders o"
@@ -229,12 +235,19 @@ end_orders(const int64 *order_ids, int n, const char *status, const char *reason
 		int64_array(order_ids, n), CStringGetTextDatum(status),
 		string_datum_or_null(reason, &nulls[2]), TimestampTzGetDatum(now)
 	};
+	Datum		events[1];
+	int64	   *event_ids;
+	int			nevents;
 	uint64		rows;
 
 	if (n == 0)
 		return;
 	if (spi_run(&update, values, nulls) != (uint64) n)
 		elog(ERROR, "a locked order has vanished");
+	event_ids = spi_int64_column(1, &nevents);
+	events[0] = int64_array(event_ids, distinct_ids(event_ids, nevents));
+	if (spi_read_fresh(&has_limit, events, NULL) == 0)
+		return;
 
 	rows = spi_read_fresh(&limited, values, NULL);
 	for (uint64 i = 0; i < rows; i++)
@@ -371,6 +384,8 @@ expire_holds(const int64 *order_ids, int n, void *now)
  *
  * The holds are found event by event, jumping from one event with holds to the
  * next in the index, so neither other events' holds nor sold orders are read.
+ * The order within an event is the index's: with it a batch reads no more
+ * entries than it ends, and passes over the dead ones of earlier batches.
  */
 PG_FUNCTION_INFO_V1(ev_release_expired_orders);
 Datum
@@ -389,7 +404,7 @@ ev_release_expired_orders(PG_FUNCTION_ARGS)
 		" (SELECT o.order_id FROM evently.orders o"
 		"  WHERE o.event_id = e.event_id AND o.status = 'PENDING' AND o.expires_at <= $1"
 		"  AND " NOT_FAILING("release_expired_orders", "o.order_id", "$1")
-		"  FOR NO KEY UPDATE SKIP LOCKED) l"
+		"  ORDER BY o.expires_at LIMIT $2 FOR NO KEY UPDATE SKIP LOCKED) l"
 		" LIMIT $2",
 		TIMESTAMPTZOID, INT4OID);
 	int32		batch_size = arg_batch_size(fcinfo, 0);

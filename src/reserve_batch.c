@@ -13,6 +13,7 @@
 
 #include "funcapi.h"
 
+#include "ids.h"
 #include "json_args.h"
 #include "line.h"
 #include "locks.h"
@@ -71,15 +72,6 @@ typedef struct Batch
 } Batch;
 
 static int
-compare_int64(const void *a, const void *b)
-{
-	int64		x = *(const int64 *) a;
-	int64		y = *(const int64 *) b;
-
-	return x < y ? -1 : x > y;
-}
-
-static int
 compare_uint64(const void *a, const void *b)
 {
 	uint64		x = *(const uint64 *) a;
@@ -97,21 +89,6 @@ compare_buyers(const void *a, const void *b)
 	if (x->event_id != y->event_id)
 		return x->event_id < y->event_id ? -1 : 1;
 	return x->buyer_id < y->buyer_id ? -1 : x->buyer_id > y->buyer_id;
-}
-
-/* Sort ids and keep each once; how many are left. */
-static int
-unique_ids(int64 *ids, int n)
-{
-	int			kept = 0;
-
-	qsort(ids, n, sizeof(int64), compare_int64);
-	for (int i = 0; i < n; i++)
-	{
-		if (kept == 0 || ids[kept - 1] != ids[i])
-			ids[kept++] = ids[i];
-	}
-	return kept;
 }
 
 static EventTerms *
@@ -142,7 +119,7 @@ lock_events(Batch *batch)
 			nselections += batch->entries[i].request.nselections;
 		}
 	}
-	batch->nevents = unique_ids(event_ids, n);
+	batch->nevents = distinct_ids(event_ids, n);
 	batch->plan.events = event_ids;
 	batch->plan.nevents = batch->nevents;
 	batch->events = palloc(sizeof(EventTerms *) * Max(batch->nevents, 1));
@@ -161,7 +138,7 @@ lock_events(Batch *batch)
 			for (int j = 0; j < request->nselections; j++)
 				tier_ids[ntiers++] = request->selections[j].tier_id;
 		}
-		batch->events[e] = read_terms(event_ids[e], tier_ids, unique_ids(tier_ids, ntiers));
+		batch->events[e] = read_terms(event_ids[e], tier_ids, distinct_ids(tier_ids, ntiers));
 	}
 	for (int i = 0; i < batch->n; i++)
 	{
@@ -300,7 +277,7 @@ static TierWish *
 find_wish(const Batch *batch, int64 tier_id)
 {
 	/* Its first member is the key. */
-	return bsearch(&tier_id, batch->wishes, batch->nwishes, sizeof(TierWish), compare_int64);
+	return bsearch(&tier_id, batch->wishes, batch->nwishes, sizeof(TierWish), compare_ids);
 }
 
 static StockChange *

@@ -18,6 +18,7 @@
 #include "utils/datetime.h"
 
 #include "door.h"
+#include "ids.h"
 #include "json_args.h"
 #include "locks.h"
 #include "refusal.h"
@@ -152,30 +153,6 @@ identify_scan(NewScan *scan)
 		strlcpy(scan->presented.fingerprint, reported->fingerprint,
 				sizeof(scan->presented.fingerprint));
 	}
-}
-
-static int
-compare_ids(const void *a, const void *b)
-{
-	int64		x = *(const int64 *) a;
-	int64		y = *(const int64 *) b;
-
-	return x < y ? -1 : x > y;
-}
-
-/* Sort ids and drop repeats; how many are left. */
-static int
-sort_distinct(int64 *ids, int n)
-{
-	int			distinct = Min(n, 1);
-
-	qsort(ids, n, sizeof(int64), compare_ids);
-	for (int i = 1; i < n; i++)
-	{
-		if (ids[i] != ids[distinct - 1])
-			ids[distinct++] = ids[i];
-	}
-	return distinct;
 }
 
 /* Lock the tickets that were scanned, in the order of their ids. */
@@ -427,7 +404,7 @@ ev_sync_check_ins(PG_FUNCTION_ARGS)
 			ticket_ids[ntickets++] = scan->ticket_id = ticket.ticket_id;
 		nscans++;
 	}
-	ntickets = sort_distinct(ticket_ids, ntickets);
+	ntickets = distinct_ids(ticket_ids, ntickets);
 	lock_tickets(ticket_ids, ntickets);
 
 	nclaimed = 0;
@@ -437,7 +414,7 @@ ev_sync_check_ins(PG_FUNCTION_ARGS)
 		if (record_scan(&scans[i], event_id, device, now))
 			claimed[nclaimed++] = scans[i].ticket_id;
 	}
-	nclaimed = sort_distinct(claimed, nclaimed);
+	nclaimed = distinct_ids(claimed, nclaimed);
 	for (int i = 0; i < nclaimed; i++)
 		settle(event_id, claimed[i]);
 

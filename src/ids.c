@@ -1,0 +1,33 @@
+/*-------------------------------------------------------------------------
+ *
+ * ids.c
+ *	  Lists of ids, sorted: locks are taken in the order of ids.
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "ids.h"
+
+/* For qsort and bsearch of ids, and of structs that begin with one. */
+int
+compare_ids(const void *a, const void *b)
+{
+	int64		x = *(const int64 *) a;
+	int64		y = *(const int64 *) b;
+
+	return x < y ? -1 : x > y;
+}
+
+/* Sort ids and keep each once; how many are left. */
+int
+distinct_ids(int64 *ids, int n)
+{
+	int			kept = 0;
+
+	qsort(ids, n, sizeof(int64), compare_ids);
+	for (int i = 0; i < n; i++)
+	{
+		if (kept == 0 || ids[kept - 1] != ids[i])
+			ids[kept++] = ids[i];
+	}
+	return kept;
+}
