@@ -32,6 +32,7 @@ SQL_MODULES = \
 	sql/76_waitlist_functions.sql \
 	sql/77_outbox_functions.sql \
 	sql/78_daily_sales_functions.sql \
+	sql/79_role_functions.sql \
 	sql/80_views.sql \
 	sql/81_venue_views.sql \
 	sql/82_sales_views.sql \

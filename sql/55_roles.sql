@@ -1,6 +1,6 @@
 /*
  * Who may do what (src/roles.c): the grants, by role name, and what a session
- * may see. What each kind may execute and read is in 91_.
+ * may see. What each kind may execute and read is in 79_.
  */
 CREATE DOMAIN evently.role_kind AS text
 	CONSTRAINT role_kind_is_known CHECK (VALUE IN ('app', 'organizer', 'scanner', 'reporter'));
@@ -32,6 +32,21 @@ COMMENT ON COLUMN evently.role_grants.granted_at IS 'When it was granted';
 COMMENT ON COLUMN evently.role_grants.granted_by IS 'Login that granted it';
 COMMENT ON CONSTRAINT role_grants_once ON evently.role_grants IS 'A role is granted each thing once';
 COMMENT ON CONSTRAINT role_grants_organizer ON evently.role_grants IS 'An organizer''s role names its organizer, a door''s may';
+
+/*
+ * What grant_role gave, so that revoke_role takes back just that, and reapply_grants
+ * what a kind of a later version gives no more.
+ */
+CREATE TABLE evently.given_privileges (
+	role_name  name NOT NULL,
+	grant_text text NOT NULL,
+	role_oid   oid NOT NULL,
+	PRIMARY KEY (role_name, grant_text)
+);
+COMMENT ON TABLE evently.given_privileges IS 'Privileges that grant_role and reapply_grants gave';
+COMMENT ON COLUMN evently.given_privileges.role_name IS 'Name of the role';
+COMMENT ON COLUMN evently.given_privileges.grant_text IS 'The privilege as in role_privileges';
+COMMENT ON COLUMN evently.given_privileges.role_oid IS 'The role when it was given: finds a role that was renamed since';
 
 /* Always: also where a subscription changes the table. */
 CREATE FUNCTION evently.forget_roles() RETURNS trigger

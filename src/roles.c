@@ -33,6 +33,7 @@
 #include "utils/syscache.h"
 
 #include "guards.h"
+#include "refusal.h"
 #include "spi_util.h"
 
 /* A grant that counts for this session. */
@@ -209,6 +210,107 @@ session_has_organizer(int kinds, int64 organizer_id)
 			return true;
 	}
 	return false;
+}
+
+/*
+ * The session must have a grant of one of these kinds: a right to execute the
+ * function, got in another way, does not say for which organizer.
+ */
+void
+require_role(int kinds)
+{
+	if (session_is_unrestricted(kinds))
+		return;
+	for (int i = 0; i < session.ngrants; i++)
+	{
+		if (session.grants[i].kind & kinds)
+			return;
+	}
+	raise_error(ERRCODE_INSUFFICIENT_PRIVILEGE, "permission denied for this session",
+				psprintf("Login \"%s\" has no role in evently that may do this.",
+						 GetUserNameFromId(session.login, false)),
+				"Have it granted one with evently.grant_role(); a role that was renamed needs it again.");
+}
+
+/* The session must be able to act for this organizer; 42501, as it knows the id. */
+void
+require_organizer(int kinds, int64 organizer_id)
+{
+	require_role(kinds);
+	if (!session_has_organizer(kinds, organizer_id))
+		raise_error(ERRCODE_INSUFFICIENT_PRIVILEGE,
+					psprintf("permission denied for organizer " INT64_FORMAT, organizer_id),
+					psprintf("Login \"%s\" is tied to other organizers.",
+							 GetUserNameFromId(session.login, false)),
+					"Act for one of those that evently.session_organizers() lists.");
+}
+
+/*
+ * The session must be able to act for the organizer of an object. What is not
+ * its own gets the same answer as what is not there, after the same work, and
+ * before anything is locked: ids cannot be probed.
+ */
+static void
+require_own(int kinds, SpiQuery *organizer_of, const char *what, int64 id)
+{
+	Datum		values[1] = {Int64GetDatum(id)};
+
+	if (session_is_unrestricted(kinds))
+		return;
+	require_role(kinds);
+	if (spi_read_fresh(organizer_of, values, NULL) == 0 || spi_is_null(0, 1) ||
+		!session_has_organizer(kinds, spi_int64(0, 1)))
+		raise_not_found(what, id);
+}
+
+void
+require_own_event(int kinds, int64 event_id)
+{
+	static SpiQuery query = SPI_QUERY(
+		"SELECT e.organizer_id FROM evently.events e WHERE e.event_id = $1", INT8OID);
+
+	require_own(kinds, &query, "event", event_id);
+}
+
+void
+require_own_tier(int kinds, int64 tier_id)
+{
+	static SpiQuery query = SPI_QUERY(
+		"SELECT e.organizer_id FROM evently.ticket_tiers t"
+		" JOIN evently.events e ON e.event_id = t.event_id WHERE t.tier_id = $1", INT8OID);
+
+	require_own(kinds, &query, "tier", tier_id);
+}
+
+void
+require_own_order(int kinds, int64 order_id)
+{
+	static SpiQuery query = SPI_QUERY(
+		"SELECT e.organizer_id FROM evently.orders o"
+		" JOIN evently.events e ON e.event_id = o.event_id WHERE o.order_id = $1", INT8OID);
+
+	require_own(kinds, &query, "order", order_id);
+}
+
+void
+require_own_ticket(int kinds, int64 ticket_id)
+{
+	static SpiQuery query = SPI_QUERY(
+		"SELECT e.organizer_id FROM evently.tickets t"
+		" JOIN evently.events e ON e.event_id = t.event_id WHERE t.ticket_id = $1", INT8OID);
+
+	require_own(kinds, &query, "ticket", ticket_id);
+}
+
+/* A booking without an event is no organizer's. */
+void
+require_own_booking(int kinds, int64 booking_id)
+{
+	static SpiQuery query = SPI_QUERY(
+		"SELECT e.organizer_id FROM evently.venue_bookings b"
+		" JOIN evently.events e ON e.event_id = b.event_id WHERE b.booking_id = $1", INT8OID);
+
+	require_own(kinds, &query, "booking", booking_id);
 }
 
 static int

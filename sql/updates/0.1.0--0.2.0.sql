@@ -20,6 +20,7 @@ DROP VIEW evently.venue_invoices, evently.venue_invoice_lines, evently.venue_uti
 @include sql/54_daily_sales.sql
 @include sql/55_roles.sql
 @include sql/78_daily_sales_functions.sql
+@include sql/79_role_functions.sql
 @include sql/80_views.sql
 @include sql/81_venue_views.sql
 @include sql/82_sales_views.sql
