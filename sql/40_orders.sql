@@ -32,6 +32,7 @@ CREATE TABLE evently.orders (
 CREATE INDEX orders_pending ON evently.orders (event_id, expires_at) WHERE status = 'PENDING';
 COMMENT ON TABLE evently.orders IS 'Orders: a hold on tickets until expires_at, a sale once confirmed';
 COMMENT ON INDEX evently.orders_pending IS 'The holds of an event by the time of their lapse';
+COMMENT ON CONSTRAINT orders_idempotency_key ON evently.orders IS 'A buyer''s attempt gives one order, however often it is repeated';
 COMMENT ON COLUMN evently.orders.order_id IS 'Id of the order';
 COMMENT ON COLUMN evently.orders.event_id IS 'Event that the tickets are for';
 COMMENT ON COLUMN evently.orders.buyer_id IS 'Who buys: an id of the application''s';
@@ -58,6 +59,7 @@ CREATE TABLE evently.order_items (
 	UNIQUE (order_id, tier_id)
 );
 COMMENT ON TABLE evently.order_items IS 'What an order is for: one row for each tier';
+COMMENT ON CONSTRAINT order_items_order_id_tier_id_key ON evently.order_items IS 'An order names each tier once';
 COMMENT ON COLUMN evently.order_items.item_id IS 'Id of the item';
 COMMENT ON COLUMN evently.order_items.order_id IS 'Order that the item belongs to';
 COMMENT ON COLUMN evently.order_items.tier_id IS 'Tier of the tickets';

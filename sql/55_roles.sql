@@ -72,3 +72,12 @@ CREATE FUNCTION evently.session_organizers() RETURNS bigint[]
 COMMENT ON FUNCTION evently.session_organizers() IS
 'The organizers whose events this session''s login may see. It goes by session_user and the roles that it is a member of; SET ROLE and settings change nothing.
 Result: null when it may see all (a superuser, the extension''s owner, kind app or reporter); else the organizers that it is tied to, in order; none for a login without a grant.';
+
+/* A reporter sees all, but manages nothing: so the two are apart. */
+CREATE FUNCTION evently.managed_organizers() RETURNS bigint[]
+	LANGUAGE C STABLE PARALLEL SAFE
+	SET search_path = pg_catalog, pg_temp
+	AS 'MODULE_PATHNAME', 'ev_managed_organizers';
+COMMENT ON FUNCTION evently.managed_organizers() IS
+'The organizers whose events this session''s login may manage, and whose buyers it may know. As session_organizers, but being a reporter counts for nothing.
+Result: null for all (a superuser, the extension''s owner, kind app); else the organizers that it is tied to, in order; none for a login without such a grant.';

@@ -32,6 +32,7 @@ WITH facts (kinds, privilege, object_type, objects) AS (VALUES
 		'check_in validate_ticket offline_manifest sync_check_ins event_jwks'),
 	-- what views call is called with the reader's rights
 	('app organizer reporter', 'EXECUTE', 'ROUTINE', 'session_organizers'),
+	('app organizer', 'EXECUTE', 'ROUTINE', 'managed_organizers'),
 	('app reporter', 'EXECUTE', 'ROUTINE', 'oldest_snapshot_age'),
 
 	('app organizer reporter', 'SELECT', 'TABLE',
@@ -105,10 +106,10 @@ Result: what was done: GRANTED or REVOKED with the privilege, or ROLE MISSING fo
 ALTER TABLE evently.events ENABLE ROW LEVEL SECURITY;
 ALTER TABLE evently.ticket_tiers ENABLE ROW LEVEL SECURITY;
 CREATE POLICY own_events ON evently.events
-	USING ((SELECT evently.session_organizers()) IS NULL
-		OR organizer_id = ANY ((SELECT evently.session_organizers())::bigint[]));
+	USING ((SELECT evently.managed_organizers()) IS NULL
+		OR organizer_id = ANY ((SELECT evently.managed_organizers())::bigint[]));
 CREATE POLICY own_tiers ON evently.ticket_tiers
-	USING ((SELECT evently.session_organizers()) IS NULL
+	USING ((SELECT evently.managed_organizers()) IS NULL
 		OR EXISTS (SELECT FROM evently.events e WHERE e.event_id = ticket_tiers.event_id));
 COMMENT ON POLICY own_events ON evently.events IS 'An organizer sees and changes its own events';
 COMMENT ON POLICY own_tiers ON evently.ticket_tiers IS 'An organizer sees and changes the tiers of the events that it sees';
@@ -119,8 +120,8 @@ SELECT o.order_id, o.event_id, o.buyer_id, o.buyer_email, o.channel, o.status, o
 	o.created_at, o.expires_at, o.confirmed_at, o.cancelled_at, o.cancel_reason
 FROM evently.orders o
 JOIN evently.events e ON e.event_id = o.event_id
-WHERE (SELECT evently.session_organizers()) IS NULL
-	OR e.organizer_id = ANY ((SELECT evently.session_organizers())::bigint[]);
+WHERE (SELECT evently.managed_organizers()) IS NULL
+	OR e.organizer_id = ANY ((SELECT evently.managed_organizers())::bigint[]);
 COMMENT ON VIEW evently.organizer_orders IS 'Orders for an organizer''s own events, with who bought';
 COMMENT ON COLUMN evently.organizer_orders.order_id IS 'Id of the order';
 COMMENT ON COLUMN evently.organizer_orders.event_id IS 'Event that the tickets are for';
@@ -143,8 +144,8 @@ SELECT t.ticket_id, t.order_id, t.event_id, t.tier_id, k.name AS tier_name, t.at
 FROM evently.tickets t
 JOIN evently.events e ON e.event_id = t.event_id
 JOIN evently.ticket_tiers k ON k.tier_id = t.tier_id
-WHERE (SELECT evently.session_organizers()) IS NULL
-	OR e.organizer_id = ANY ((SELECT evently.session_organizers())::bigint[]);
+WHERE (SELECT evently.managed_organizers()) IS NULL
+	OR e.organizer_id = ANY ((SELECT evently.managed_organizers())::bigint[]);
 COMMENT ON VIEW evently.organizer_tickets IS 'Tickets of an organizer''s own events: who comes, without what opens the door';
 COMMENT ON COLUMN evently.organizer_tickets.ticket_id IS 'Id of the ticket';
 COMMENT ON COLUMN evently.organizer_tickets.order_id IS 'Order that the ticket came from';

@@ -322,15 +322,14 @@ compare_ids(const void *a, const void *b)
 	return (x > y) - (x < y);
 }
 
-/* session_organizers(): null for all */
-PG_FUNCTION_INFO_V1(ev_session_organizers);
-Datum
-ev_session_organizers(PG_FUNCTION_ARGS)
+/* The organizers that the session is tied to; null for all, by one of these kinds. */
+static Datum
+organizers_of_session(FunctionCallInfo fcinfo, int kinds)
 {
 	int64	   *ids;
 	int			n = 0;
 
-	if (session_is_unrestricted(EV_ROLE_APP | EV_ROLE_REPORTER))
+	if (session_is_unrestricted(kinds))
 		PG_RETURN_NULL();
 	ids = palloc(sizeof(int64) * Max(session.ngrants, 1));
 	for (int i = 0; i < session.ngrants; i++)
@@ -341,6 +340,22 @@ ev_session_organizers(PG_FUNCTION_ARGS)
 	qsort(ids, n, sizeof(int64), compare_ids);
 	n = n == 0 ? 0 : (int) qunique(ids, n, sizeof(int64), compare_ids);
 	PG_RETURN_DATUM(int64_array(ids, n));
+}
+
+/* session_organizers(): what it may see */
+PG_FUNCTION_INFO_V1(ev_session_organizers);
+Datum
+ev_session_organizers(PG_FUNCTION_ARGS)
+{
+	return organizers_of_session(fcinfo, EV_ROLE_APP | EV_ROLE_REPORTER);
+}
+
+/* managed_organizers(): what it may change */
+PG_FUNCTION_INFO_V1(ev_managed_organizers);
+Datum
+ev_managed_organizers(PG_FUNCTION_ARGS)
+{
+	return organizers_of_session(fcinfo, EV_ROLE_APP);
 }
 
 /* Trigger: the grants have changed. */

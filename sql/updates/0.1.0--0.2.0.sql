@@ -17,6 +17,20 @@ DROP VIEW evently.venue_invoices, evently.venue_invoice_lines, evently.venue_uti
 	evently.refunds_due, evently.tier_inventory, evently.waitlist_status, evently.outbox_status, evently.job_status,
 	evently.trending;
 
+/* Roles: rules that had no comment. */
+COMMENT ON CONSTRAINT amount_is_money ON DOMAIN evently.amount IS 'No NaN, no infinity, no fraction of a thousandth';
+COMMENT ON CONSTRAINT currency_code_is_iso_4217 ON DOMAIN evently.currency_code IS 'Three capital letters';
+COMMENT ON CONSTRAINT label_is_not_blank ON DOMAIN evently.label IS 'More than spaces';
+COMMENT ON CONSTRAINT instant_is_finite ON DOMAIN evently.instant IS 'Neither infinity';
+COMMENT ON CONSTRAINT ticket_tiers_event_id_name_key ON evently.ticket_tiers IS 'An event names each of its tiers once';
+COMMENT ON CONSTRAINT orders_idempotency_key ON evently.orders IS 'A buyer''s attempt gives one order, however often it is repeated';
+COMMENT ON CONSTRAINT order_items_order_id_tier_id_key ON evently.order_items IS 'An order names each tier once';
+COMMENT ON CONSTRAINT ticket_status_is_known ON DOMAIN evently.ticket_status IS 'The states of a ticket';
+COMMENT ON CONSTRAINT tickets_qr_code_key ON evently.tickets IS 'A secret opens one ticket';
+COMMENT ON CONSTRAINT scan_result_is_known ON DOMAIN evently.scan_result IS 'What a scan can come to';
+COMMENT ON CONSTRAINT waitlist_entries_position ON evently.waitlist_entries IS 'Nobody shares a position';
+COMMENT ON CONSTRAINT waitlist_offers_entry_id_key ON evently.waitlist_offers IS 'An entry gets one offer';
+
 @include sql/54_daily_sales.sql
 @include sql/55_roles.sql
 @include sql/78_daily_sales_functions.sql
