@@ -19,27 +19,28 @@
 #include "refusal.h"
 #include "spi_util.h"
 
-/* What a role ($2, an oid) holds by itself, as the objects' owners granted it. */
-#define HELD \
+/* What a role, an oid, holds by itself, as the objects' owners granted it. */
+#define HELD(role) \
 	"SELECT a.privilege_type || ' ON ROUTINE evently.' || quote_ident(p.proname) AS grant_text" \
 	" FROM pg_proc p, aclexplode(p.proacl) a" \
-	" WHERE p.pronamespace = 'evently'::regnamespace AND a.grantee = $2 AND a.grantor = p.proowner" \
+	" WHERE p.pronamespace = 'evently'::regnamespace AND a.grantee = " role " AND a.grantor = p.proowner" \
 	" UNION ALL" \
 	" SELECT a.privilege_type || ' ON TABLE evently.' || quote_ident(c.relname)" \
 	" FROM pg_class c, aclexplode(c.relacl) a" \
-	" WHERE c.relnamespace = 'evently'::regnamespace AND a.grantee = $2 AND a.grantor = c.relowner" \
+	" WHERE c.relnamespace = 'evently'::regnamespace AND a.grantee = " role " AND a.grantor = c.relowner" \
 	" UNION ALL" \
 	" SELECT a.privilege_type || ' (' || quote_ident(t.attname) || ') ON TABLE evently.' || quote_ident(c.relname)" \
 	" FROM pg_class c JOIN pg_attribute t ON t.attrelid = c.oid, aclexplode(t.attacl) a" \
-	" WHERE c.relnamespace = 'evently'::regnamespace AND a.grantee = $2 AND a.grantor = c.relowner" \
+	" WHERE c.relnamespace = 'evently'::regnamespace AND a.grantee = " role " AND a.grantor = c.relowner" \
 	" UNION ALL" \
 	" SELECT a.privilege_type || ' ON SCHEMA ' || quote_ident(n.nspname)" \
 	" FROM pg_namespace n, aclexplode(n.nspacl) a" \
-	" WHERE n.nspname = 'evently' AND a.grantee = $2 AND a.grantor = n.nspowner"
+	" WHERE n.nspname = 'evently' AND a.grantee = " role " AND a.grantor = n.nspowner"
 
-#define WANTED \
-	"SELECT DISTINCT p.grant_text FROM evently.role_grants g" \
-	" JOIN evently.role_privileges p ON p.kind = g.kind WHERE g.role_name = $1"
+/* What the grants of a role give. */
+#define WANTED(role) \
+	"SELECT p.grant_text FROM evently.role_grants g" \
+	" JOIN evently.role_privileges p ON p.kind = g.kind WHERE g.role_name = " role
 
 /* Who owns the extension's objects. */
 static Oid
@@ -92,72 +93,165 @@ report(ReturnSetInfo *rsinfo, const char *role, const char *action, const char *
 	tuplestore_putvalues(rsinfo->setResult, rsinfo->setDesc, values, nulls);
 }
 
+/* What a role is called now: it may have been renamed since it was given something. */
+static char *
+present_name(const char *role, Oid *role_oid)
+{
+	static SpiQuery query = SPI_QUERY(
+		"SELECT r.rolname::text, r.oid FROM evently.given_privileges g JOIN pg_roles r ON r.oid = g.role_oid"
+		" WHERE g.role_name = $1 LIMIT 1",
+		NAMEOID);
+	NameData	name;
+	Datum		values[1] = {NameGetDatum(&name)};
+	bool		isnull;
+
+	*role_oid = get_role_oid(role, true);
+	if (OidIsValid(*role_oid))
+		return pstrdup(role);
+	namestrcpy(&name, role);
+	if (spi_run(&query, values, NULL) == 0)
+		return NULL;
+	*role_oid = DatumGetObjectId(spi_datum(0, 2, &isnull));
+	return spi_text(0, 1);
+}
+
+/* Run a query for one column of texts. */
+static char **
+spi_strings(SpiQuery *query, Datum *values, int *n)
+{
+	char	  **strings;
+
+	*n = (int) spi_run(query, values, NULL);
+	strings = palloc(sizeof(char *) * Max(*n, 1));
+	for (int i = 0; i < *n; i++)
+		strings[i] = spi_text(i, 1);
+	return strings;
+}
+
+static Datum
+text_array(char **strings, int n)
+{
+	Datum	   *elements = palloc(sizeof(Datum) * Max(n, 1));
+
+	for (int i = 0; i < n; i++)
+		elements[i] = CStringGetTextDatum(strings[i]);
+	return datum_array(elements, NULL, n, TEXTOID);
+}
+
 /*
- * Bring a role to what its grants give. rsinfo, if not NULL, is told what was
- * done.
+ * REVOKE on a table takes what was granted on its columns too: grant again what
+ * was held of them and not revoked itself.
  */
 static void
-bring_up_to_date(const char *role, ReturnSetInfo *rsinfo)
+give_back_columns(Datum held_before, Datum revoked, Oid role_oid, const char *role)
 {
-	/* What was given to the role under a name that it has no more. */
-	static SpiQuery follow = SPI_QUERY(
-		"UPDATE evently.given_privileges g SET role_name = $1 WHERE g.role_oid = $2 AND g.role_name <> $1"
-		" AND NOT EXISTS (SELECT FROM pg_roles r WHERE r.rolname = g.role_name)"
-		" AND NOT EXISTS (SELECT FROM evently.given_privileges o"
-		"  WHERE o.role_name = $1 AND o.grant_text = g.grant_text)",
-		NAMEOID, OIDOID);
-	static SpiQuery difference = SPI_QUERY(
-		"WITH wanted AS (" WANTED "), held AS (" HELD ")"
-		" SELECT d.* FROM (SELECT true, w.grant_text FROM wanted w"
-		" WHERE w.grant_text NOT IN (SELECT h.grant_text FROM held h)"
-		" UNION ALL"
-		" SELECT false, g.grant_text FROM evently.given_privileges g JOIN held h ON h.grant_text = g.grant_text"
-		" WHERE g.role_name = $1 AND g.grant_text NOT IN (SELECT w.grant_text FROM wanted w)) d (is_grant, grant_text)"
-		" ORDER BY d.is_grant, d.grant_text COLLATE \"C\"",
+	static SpiQuery query = SPI_QUERY(
+		"SELECT b.grant_text FROM unnest($1) b (grant_text) WHERE b.grant_text LIKE '% (%'"
+		" AND b.grant_text NOT IN (" HELD("$3") ") AND b.grant_text NOT IN (SELECT unnest($2))",
+		TEXTARRAYOID, TEXTARRAYOID, OIDOID);
+	Datum		values[3] = {held_before, revoked, ObjectIdGetDatum(role_oid)};
+	int			n;
+	char	  **lost = spi_strings(&query, values, &n);
+
+	for (int i = 0; i < n; i++)
+		change_privilege(true, lost[i], role);
+}
+
+/* Revoke from a role, by its present name, what it was given and is wanted no more. */
+static void
+take_back(Datum name, const char *role, Oid role_oid, ReturnSetInfo *rsinfo)
+{
+	static SpiQuery held = SPI_QUERY(HELD("$1"), OIDOID);
+	static SpiQuery not_wanted = SPI_QUERY(
+		"SELECT g.grant_text FROM evently.given_privileges g JOIN (" HELD("$2") ") h ON h.grant_text = g.grant_text"
+		" WHERE g.role_name = $1 AND g.grant_text NOT IN (" WANTED("$1") " UNION ALL " WANTED("$3") ")"
+		" ORDER BY g.grant_text COLLATE \"C\"",
+		NAMEOID, OIDOID, NAMEOID);
+	NameData	present;
+	Datum		values[3] = {name, ObjectIdGetDatum(role_oid), NameGetDatum(&present)};
+	int			nheld;
+	int			n;
+	char	  **before = spi_strings(&held, &values[1], &nheld);
+	char	  **privileges;
+
+	namestrcpy(&present, role);
+	privileges = spi_strings(&not_wanted, values, &n);
+	for (int i = 0; i < n; i++)
+	{
+		change_privilege(false, privileges[i], role);
+		report(rsinfo, role, "REVOKED", privileges[i]);
+	}
+	if (n > 0)
+		give_back_columns(text_array(before, nheld), text_array(privileges, n), role_oid, role);
+}
+
+/* Grant a role what it lacks, and note that. */
+static void
+give(Datum name, const char *role, Oid role_oid, ReturnSetInfo *rsinfo)
+{
+	static SpiQuery lacking = SPI_QUERY(
+		"SELECT DISTINCT w.grant_text COLLATE \"C\" FROM (" WANTED("$1") ") w (grant_text)"
+		" WHERE w.grant_text NOT IN (" HELD("$2") ") ORDER BY 1",
 		NAMEOID, OIDOID);
 	static SpiQuery note = SPI_QUERY(
 		"INSERT INTO evently.given_privileges (role_name, grant_text, role_oid) VALUES ($1, $3, $2)"
 		" ON CONFLICT (role_name, grant_text) DO UPDATE SET role_oid = EXCLUDED.role_oid",
 		NAMEOID, OIDOID, TEXTOID);
+	Datum		values[3] = {name, ObjectIdGetDatum(role_oid)};
+	int			n;
+	char	  **privileges = spi_strings(&lacking, values, &n);
+
+	for (int i = 0; i < n; i++)
+	{
+		change_privilege(true, privileges[i], role);
+		report(rsinfo, role, "GRANTED", privileges[i]);
+		values[2] = CStringGetTextDatum(privileges[i]);
+		(void) spi_run(&note, values, NULL);
+	}
+}
+
+/*
+ * Bring a role to what its grants give. rsinfo, if not NULL, is told what was
+ * done. A role that was renamed loses what it was given under the old name and
+ * is wanted no more, but gets nothing by that name.
+ */
+static void
+bring_up_to_date(const char *role, ReturnSetInfo *rsinfo)
+{
+	/* What the role was given under a name that it has no more. */
+	static SpiQuery follow = SPI_QUERY(
+		"UPDATE evently.given_privileges g SET role_name = $1 WHERE g.role_oid = $2 AND g.role_name <> $1"
+		" AND g.grant_text IN (" WANTED("$1") ")"
+		" AND NOT EXISTS (SELECT FROM pg_roles r WHERE r.rolname = g.role_name)"
+		" AND NOT EXISTS (SELECT FROM evently.given_privileges o"
+		"  WHERE o.role_name = $1 AND o.grant_text = g.grant_text)",
+		NAMEOID, OIDOID);
 	static SpiQuery forget = SPI_QUERY(
 		"DELETE FROM evently.given_privileges g WHERE g.role_name = $1"
-		" AND g.grant_text NOT IN (" WANTED ")",
+		" AND g.grant_text NOT IN (" WANTED("$1") ")",
 		NAMEOID);
-	Oid			role_oid = get_role_oid(role, true);
+	static SpiQuery granted = SPI_QUERY(
+		"SELECT 1 FROM evently.role_grants g WHERE g.role_name = $1 LIMIT 1", NAMEOID);
 	NameData	name;
-	Datum		values[3];
-	int			n;
-	bool	   *grant;
-	char	  **privileges;
+	NameData	present;
+	Datum		name_datum = NameGetDatum(&name);
+	Oid			role_oid;
+	char	   *now_called = present_name(role, &role_oid);
 
 	namestrcpy(&name, role);
-	values[0] = NameGetDatum(&name);
-	values[1] = ObjectIdGetDatum(role_oid);
-	if (OidIsValid(role_oid))
+	if (now_called != NULL)
 	{
-		(void) spi_run(&follow, values, NULL);
-		n = (int) spi_run(&difference, values, NULL);
-		grant = palloc(sizeof(bool) * Max(n, 1));
-		privileges = palloc(sizeof(char *) * Max(n, 1));
-		for (int i = 0; i < n; i++)
-		{
-			bool		isnull;
+		Datum		values[2] = {NameGetDatum(&present), ObjectIdGetDatum(role_oid)};
 
-			grant[i] = DatumGetBool(spi_datum(i, 1, &isnull));
-			privileges[i] = spi_text(i, 2);
-		}
-		for (int i = 0; i < n; i++)
-		{
-			change_privilege(grant[i], privileges[i], role);
-			report(rsinfo, role, grant[i] ? "GRANTED" : "REVOKED", privileges[i]);
-			values[2] = CStringGetTextDatum(privileges[i]);
-			if (grant[i])
-				(void) spi_run(&note, values, NULL);
-		}
+		namestrcpy(&present, now_called);
+		(void) spi_run(&follow, values, NULL);
+		take_back(name_datum, now_called, role_oid, rsinfo);
 	}
-	else
+	(void) spi_run(&forget, &name_datum, NULL);
+	if (now_called != NULL && strcmp(now_called, role) == 0)
+		give(name_datum, role, role_oid, rsinfo);
+	else if (spi_run(&granted, &name_datum, NULL) > 0)
 		report(rsinfo, role, "ROLE MISSING", NULL);
-	(void) spi_run(&forget, values, NULL);
 }
 
 static char *
@@ -289,10 +383,7 @@ ev_reapply_grants(PG_FUNCTION_ARGS)
 	InitMaterializedSRF(fcinfo, 0);
 	ev_connect();
 	begin_change();
-	n = (int) spi_run(&query, NULL, NULL);
-	roles = palloc(sizeof(char *) * Max(n, 1));
-	for (int i = 0; i < n; i++)
-		roles[i] = spi_text(i, 1);
+	roles = spi_strings(&query, NULL, &n);
 	for (int i = 0; i < n; i++)
 		bring_up_to_date(roles[i], rsinfo);
 	return ev_finish((Datum) 0);
