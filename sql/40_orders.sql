@@ -117,6 +117,7 @@ COMMENT ON COLUMN evently.refunds.ticket_ids IS 'Tickets given back; null when n
 COMMENT ON COLUMN evently.refunds.created_at IS 'When it became due';
 COMMENT ON COLUMN evently.refunds.settled_at IS 'When its outcome was reported';
 COMMENT ON COLUMN evently.refunds.refund_no IS 'Rises with each refund: reports tell new ones by it';
+COMMENT ON CONSTRAINT refunds_refund_no_key ON evently.refunds IS 'No two refunds have a number';
 
 CREATE TABLE evently.buyer_limits (
 	event_id  bigint NOT NULL,

@@ -36,8 +36,9 @@ WITH facts (kinds, privilege, object_type, objects) AS (VALUES
 	('app reporter', 'EXECUTE', 'ROUTINE', 'oldest_snapshot_age'),
 
 	('app organizer reporter', 'SELECT', 'TABLE',
-		'tier_inventory refunds_due venue_calendar venue_utilisation venue_invoices venue_invoice_lines
-		waitlist_status trending'),
+		'tier_inventory event_sales sales_by_day order_facts order_item_facts refunds_due
+		venue_calendar venue_utilisation venue_invoices venue_invoice_lines
+		check_in_progress scan_log waitlist_status hold_expiry_lag trending'),
 	('app reporter', 'SELECT', 'TABLE', 'job_status outbox_status'),
 	('app organizer', 'SELECT', 'TABLE', 'venues events ticket_tiers organizer_orders organizer_tickets'),
 	('app', 'SELECT', 'TABLE',

@@ -13,6 +13,7 @@ CREATE SEQUENCE evently.refund_nos MAXVALUE 9007199254740991;
 COMMENT ON SEQUENCE evently.refund_nos IS 'Numbers of refunds';
 ALTER TABLE evently.refunds ADD COLUMN refund_no bigint NOT NULL UNIQUE DEFAULT nextval('evently.refund_nos');
 COMMENT ON COLUMN evently.refunds.refund_no IS 'Rises with each refund: reports tell new ones by it';
+COMMENT ON CONSTRAINT refunds_refund_no_key ON evently.refunds IS 'No two refunds have a number';
 DROP VIEW evently.venue_invoices, evently.venue_invoice_lines, evently.venue_utilisation, evently.venue_calendar,
 	evently.refunds_due, evently.tier_inventory, evently.waitlist_status, evently.outbox_status, evently.job_status,
 	evently.trending;
