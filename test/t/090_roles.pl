@@ -45,9 +45,7 @@ is(as('org2', "SELECT evently.cancel_event($event, 'spite')"), "event $event doe
 
 # --- A login is what it is ----------------------------------------------------------
 
-is(as('org2', 'SET SESSION AUTHORIZATION shop'), 'permission denied to set session authorization', 'no login becomes another')
-	if $node->pg_version < 17;
-isnt(as('org2', 'SET SESSION AUTHORIZATION shop; SELECT session_user'), 'shop', 'whatever it says');
+like(as('org2', 'SET SESSION AUTHORIZATION shop; SELECT session_user'), qr/^permission denied to set session authorization/, 'no login becomes another');
 isnt(as('org2', 'SET ROLE shop; SELECT current_user'), 'shop', 'nor takes a role that it was not given');
 query($node, 'GRANT shop TO pool');
 is(as('pool', 'SELECT count(*) FROM evently.events'), 'permission denied for schema evently', q{a pool's login that inherits nothing});
@@ -56,7 +54,11 @@ is(as('pool', 'SET ROLE shop; SELECT count(*) FROM evently.events'), '1', 'works
 my $pooled = $node->background_psql('postgres', extra_params => [ '-U', 'pool' ]);
 is($pooled->query_safe(q{SET ROLE shop; PREPARE p AS SELECT count(*) FROM evently.events; EXECUTE p}), '1', 'a client of the pool');
 $pooled->query_safe('RESET ROLE');
-is($pooled->query('EXECUTE p') // '', '', 'the next one has no plan of its');
+$pooled->query_safe(q{DO $$ BEGIN
+	EXECUTE 'EXECUTE p';
+	RAISE 'the plan has kept its rights';
+EXCEPTION WHEN insufficient_privilege THEN
+END $$});
 query($node, 'REVOKE shop FROM pool; GRANT org2 TO pool');
 is($pooled->query_safe(q{SET ROLE org2; SELECT count(*) FROM evently.events}), '0', 'and is what the login is now');
 $pooled->quit;
