@@ -8,6 +8,8 @@
 #ifndef EVENTLY_COMPAT_H
 #define EVENTLY_COMPAT_H
 
+#include "access/tableam.h"
+#include "executor/executor.h"
 #include "storage/proc.h"
 
 #if PG_VERSION_NUM < 150000
@@ -28,6 +30,21 @@
 #else
 #define ev_index_beginscan(table, index, snapshot, nkeys) \
 	index_beginscan(table, index, snapshot, nkeys, 0)
+#endif
+
+/* What an update says of the indexes, and entering its row into them. */
+#if PG_VERSION_NUM >= 160000
+typedef TU_UpdateIndexes ev_update_indexes;
+#define ev_needs_index_entries(update) ((update) != TU_None)
+#define ev_insert_index_tuples(result, slot, estate, update_indexes) \
+	ExecInsertIndexTuples(result, slot, estate, true, false, NULL, NIL, \
+						  (update_indexes) == TU_Summarizing)
+#else
+typedef bool ev_update_indexes;
+#define ev_needs_index_entries(update) (update)
+#define ev_insert_index_tuples(result, slot, estate, update_indexes) \
+	((void) (update_indexes), \
+	 ExecInsertIndexTuples(result, slot, estate, true, false, NULL, NIL))
 #endif
 
 #endif							/* EVENTLY_COMPAT_H */
