@@ -29,6 +29,7 @@ SQL_MODULES = \
 	sql/75_search_functions.sql \
 	sql/76_waitlist_functions.sql \
 	sql/77_outbox_functions.sql \
+	sql/79_id_functions.sql \
 	sql/80_views.sql \
 	sql/81_venue_views.sql \
 	sql/85_verify_sales.sql \

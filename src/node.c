@@ -1,17 +1,25 @@
 /*-------------------------------------------------------------------------
  *
  * node.c
- *	  Blocks of ids for databases that must not collide.
+ *	  Blocks of ids for databases that must not collide, and sequences that
+ *	  have to catch up with the ids in their tables.
  *
  *-------------------------------------------------------------------------
  */
 #include "postgres.h"
+
+#include "funcapi.h"
+#include "storage/lmgr.h"
 
 #include "refusal.h"
 #include "spi_util.h"
 
 #define MAX_NODE		1023
 #define NODE_SHIFT		42
+#define NODE_OF(id)		((int32) ((id) >> NODE_SHIFT))
+#define BLOCK_OF(node)	((int64) (node) << NODE_SHIFT)
+
+#define MAX_GAP			INT64CONST(1000000000)
 
 /* set_node(node): take all ids from block node << 42 */
 PG_FUNCTION_INFO_V1(ev_set_node);
@@ -28,7 +36,7 @@ ev_set_node(PG_FUNCTION_ARGS)
 		" FROM pg_catalog.pg_sequences s WHERE s.schemaname = 'evently'",
 		INT8OID);
 	int64		node = arg_int32_between(fcinfo, 0, "node", 0, MAX_NODE);
-	Datum		values[1] = {Int64GetDatum((node << NODE_SHIFT) + 1)};
+	Datum		values[1] = {Int64GetDatum(BLOCK_OF(node) + 1)};
 
 	ev_connect();
 	if (spi_run(&used, NULL, NULL) > 0)
@@ -38,4 +46,157 @@ ev_set_node(PG_FUNCTION_ARGS)
 	(void) spi_run(&set, values, NULL);
 	ev_finish((Datum) 0);
 	PG_RETURN_VOID();
+}
+
+/* A sequence, the column that takes its ids, and what is known of both. */
+typedef struct IdSequence
+{
+	Oid			oid;
+	char	   *name;			/* qualified and quoted */
+	char	   *table;
+	char	   *column;
+	int64		last;			/* given out last; one before the first id when none was */
+	int64		highest;		/* in the column, of the block that counts; 0 for none */
+	int64		of_others;		/* an id in the column of another block; 0 for none */
+	int64		target;			/* what is to become of last */
+} IdSequence;
+
+/* The sequences by name, each locked against being used until the end. */
+static IdSequence *
+lock_sequences(int *n)
+{
+	static SpiQuery list = SPI_QUERY(
+		"SELECT s.oid::pg_catalog.int8, pg_catalog.format('evently.%I', s.relname),"
+		"  pg_catalog.format('evently.%I', t.relname), pg_catalog.quote_ident(a.attname)"
+		" FROM pg_catalog.pg_class s"
+		" JOIN pg_catalog.pg_depend d ON d.refclassid = 'pg_catalog.pg_class'::pg_catalog.regclass"
+		"  AND d.refobjid = s.oid AND d.classid = 'pg_catalog.pg_attrdef'::pg_catalog.regclass"
+		" JOIN pg_catalog.pg_attrdef f ON f.oid = d.objid"
+		" JOIN pg_catalog.pg_attribute a ON a.attrelid = f.adrelid AND a.attnum = f.adnum"
+		" JOIN pg_catalog.pg_class t ON t.oid = f.adrelid AND t.relnamespace = s.relnamespace"
+		" WHERE s.relkind = 'S' AND s.relnamespace = 'evently'::pg_catalog.regnamespace"
+		" ORDER BY s.relname, t.relname");
+	IdSequence *sequences;
+
+	*n = (int) spi_run(&list, NULL, NULL);
+	sequences = palloc0(sizeof(IdSequence) * Max(*n, 1));
+	for (int i = 0; i < *n; i++)
+	{
+		sequences[i].oid = (Oid) spi_int64(i, 1);
+		sequences[i].name = spi_text(i, 2);
+		sequences[i].table = spi_text(i, 3);
+		sequences[i].column = spi_text(i, 4);
+	}
+	for (int i = 0; i < *n; i++)
+		LockRelationOid(sequences[i].oid, ShareRowExclusiveLock);
+	return sequences;
+}
+
+static void
+read_sequence(IdSequence *sequence)
+{
+	SpiQuery	query = SPI_QUERY(NULL);
+
+	query.sql = psprintf("SELECT CASE WHEN s.is_called THEN s.last_value ELSE s.last_value - 1 END FROM %s s",
+						 sequence->name);
+	(void) spi_read_fresh(&query, NULL, NULL);
+	sequence->last = spi_int64(0, 1);
+	SPI_freeplan(query.plan);
+}
+
+static void
+read_ids(IdSequence *sequence, int32 node)
+{
+	SpiQuery	query = SPI_QUERY(NULL, INT8OID, INT8OID);
+	Datum		values[2] = {Int64GetDatum(BLOCK_OF(node)), Int64GetDatum(BLOCK_OF(node + 1))};
+
+	query.sql = psprintf("SELECT (SELECT pg_catalog.max(t.%1$s) FROM %2$s t WHERE t.%1$s >= $1 AND t.%1$s < $2),"
+						 " coalesce((SELECT pg_catalog.min(t.%1$s) FROM %2$s t WHERE t.%1$s >= $2),"
+						 "  (SELECT pg_catalog.max(t.%1$s) FROM %2$s t WHERE t.%1$s < $1))",
+						 sequence->column, sequence->table);
+	(void) spi_read_fresh(&query, values, NULL);
+	sequence->highest = spi_int64(0, 1);
+	sequence->of_others = spi_int64(0, 2);
+	SPI_freeplan(query.plan);
+}
+
+/*
+ * A copy that does not know whose place it takes would go on with ids of a block
+ * that may be another database's.
+ */
+static void
+check_whose_ids(const IdSequence *sequence)
+{
+	int32		other = NODE_OF(sequence->of_others);
+
+	if (sequence->highest != 0 || sequence->of_others == 0)
+		return;
+	raise_error(ERRCODE_EVENTLY_WRONG_STATE, psprintf("all ids of %s are of another node", sequence->table),
+				psprintf("This database gives out ids of node %d, and " INT64_FORMAT " is of node %d.",
+						 NODE_OF(sequence->last + 1), sequence->of_others, other),
+				psprintf("To take the place of node %d: SELECT * FROM evently.sync_ids(%d).", other, other));
+}
+
+/* sync_ids(node, gap): no id is given out that is in a table already */
+PG_FUNCTION_INFO_V1(ev_sync_ids);
+Datum
+ev_sync_ids(PG_FUNCTION_ARGS)
+{
+	static SpiQuery set = SPI_QUERY("SELECT pg_catalog.setval($1::pg_catalog.oid::pg_catalog.regclass, $2, $3)",
+									INT8OID, INT8OID, BOOLOID);
+	bool		node_given = !PG_ARGISNULL(0);
+	int32		node = node_given ? arg_int32_between(fcinfo, 0, "node", 0, MAX_NODE) : 0;
+	int64		gap = arg_id(fcinfo, 1, "gap");
+	ReturnSetInfo *result = (ReturnSetInfo *) fcinfo->resultinfo;
+	IdSequence *sequences;
+	int			n;
+
+	if (gap < 0 || gap > MAX_GAP)
+		raise_bad_argument("gap must be between 0 and 1000000000",
+						   psprintf("It is " INT64_FORMAT ".", gap), NULL);
+	InitMaterializedSRF(fcinfo, 0);
+	ev_connect();
+	sequences = lock_sequences(&n);
+
+	for (int i = 0; i < n; i++)
+	{
+		IdSequence *s = &sequences[i];
+		int32		block;
+
+		read_sequence(s);
+		block = node_given ? node : NODE_OF(s->last + 1);
+		read_ids(s, block);
+		if (!node_given)
+			check_whose_ids(s);
+		s->target = Max(BLOCK_OF(block), s->highest);
+		if (s->last >= s->target && s->last < BLOCK_OF(block + 1))
+			s->target = s->last;
+		s->target += gap;
+		if (s->target >= BLOCK_OF(block + 1) - 1)
+			raise_error(ERRCODE_EVENTLY_WRONG_STATE, psprintf("node %d has no ids left", block),
+						psprintf("Sequence %s would have to go on after " INT64_FORMAT ".", s->name, s->target),
+						"Ask for a smaller gap.");
+	}
+
+	for (int i = 0; i < n; i++)
+	{
+		IdSequence *s = &sequences[i];
+		bool		first = (s->target & (BLOCK_OF(1) - 1)) == 0;
+		Datum		values[3];
+		bool		nulls[2] = {false, false};
+
+		if (s->target == s->last)
+			continue;
+		/* Before the first id of a block a sequence has been called by nobody. */
+		values[0] = Int64GetDatum((int64) s->oid);
+		values[1] = Int64GetDatum(first ? s->target + 1 : s->target);
+		values[2] = BoolGetDatum(!first);
+		(void) spi_run(&set, values, NULL);
+
+		values[0] = CStringGetTextDatum(s->name);
+		values[1] = Int64GetDatum(s->target + 1);
+		tuplestore_putvalues(result->setResult, result->setDesc, values, nulls);
+	}
+	ev_finish((Datum) 0);
+	return (Datum) 0;
 }

@@ -4,4 +4,5 @@
  */
 \echo Use "ALTER EXTENSION evently UPDATE" to load this file. \quit
 
+@include sql/79_id_functions.sql
 @include sql/90_dump_and_privileges.sql
