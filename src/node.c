@@ -9,6 +9,7 @@
 #include "postgres.h"
 
 #include "funcapi.h"
+#include "miscadmin.h"
 #include "storage/lmgr.h"
 
 #include "refusal.h"
@@ -154,6 +155,7 @@ ev_sync_ids(PG_FUNCTION_ARGS)
 	if (gap < 0 || gap > MAX_GAP)
 		raise_bad_argument("gap must be between 0 and 1000000000",
 						   psprintf("It is " INT64_FORMAT ".", gap), NULL);
+	PreventCommandDuringRecovery("sync_ids()");
 	InitMaterializedSRF(fcinfo, 0);
 	ev_connect();
 	sequences = lock_sequences(&n);

@@ -4,5 +4,18 @@
  */
 \echo Use "ALTER EXTENSION evently UPDATE" to load this file. \quit
 
+/* --- Copies: keys that replication changes are forgotten too --- */
+
+DROP TRIGGER forget_keys ON evently.event_keys;
+DROP TRIGGER forget_keys ON evently.event_private_keys;
+CREATE TRIGGER forget_keys AFTER UPDATE OR DELETE ON evently.event_keys
+	FOR EACH ROW EXECUTE FUNCTION evently.forget_keys();
+CREATE TRIGGER forget_keys AFTER UPDATE OR DELETE ON evently.event_private_keys
+	FOR EACH ROW EXECUTE FUNCTION evently.forget_keys();
+ALTER TABLE evently.event_keys ENABLE ALWAYS TRIGGER forget_keys;
+ALTER TABLE evently.event_private_keys ENABLE ALWAYS TRIGGER forget_keys;
+COMMENT ON TRIGGER forget_keys ON evently.event_keys IS 'No backend goes on with a key that was changed or removed';
+COMMENT ON TRIGGER forget_keys ON evently.event_private_keys IS 'No backend keeps a private key that was rotated out';
+
 @include sql/79_id_functions.sql
 @include sql/90_dump_and_privileges.sql

@@ -1,0 +1,111 @@
+# Logical replication of evently's tables to another server: what is there and
+# what comes, nothing missing and nothing twice; the door on such a copy; and the
+# copy in the place of the original.
+use strict;
+use warnings;
+
+use PostgreSQL::Test::Utils;
+use Test::More;
+
+use Evently;
+use FullDatabase;
+
+my $node = start_node('publisher', extension => 0, init => [ allows_streaming => 'logical' ]);
+my $reports = start_node('subscriber', extension => 0);
+create_database($node, 'season');
+create_database($reports, 'season');
+fill($node, 'season');
+
+# --- As docs/operations.md has it ------------------------------------------------------
+
+my ($publish) = slurp_file('docs/operations.md') =~ /^```sql\n([^`]*CREATE PUBLICATION.*?\\gexec\n)```$/ms
+  or die 'docs/operations.md does not say how to publish';
+$node->safe_psql('season', $publish);
+is($node->safe_psql('season', q{
+	SELECT string_agg(relname, ' ') FROM pg_class c WHERE relnamespace = 'evently'::regnamespace AND relkind = 'r'
+		AND NOT EXISTS (SELECT FROM pg_publication_tables p WHERE p.tablename = c.relname)}),
+	'event_private_keys', 'all tables but the private keys are published');
+$reports->safe_psql('season', sprintf q{CREATE SUBSCRIPTION evently CONNECTION '%s' PUBLICATION evently},
+	$node->connstr('season') =~ s/'/''/gr);
+$reports->wait_for_subscription_sync($node, 'evently', 'season');
+
+sub is_copied
+{
+	my ($name) = @_;
+
+	$node->wait_for_catchup('evently');
+	# A sequence's last value is no row.
+	my %columns = columns($node, 'season');
+	delete $columns{event_private_keys};
+	my %original = contents($node, 'season', %columns);
+	my %copy = contents($reports, 'season', %columns);
+	is_deeply({ map { $_ => $copy{$_} } keys %columns }, { map { $_ => $original{$_} } keys %columns }, "$name: the same rows");
+	is($reports->safe_psql('season', 'SELECT * FROM evently.verify()'), '', "$name: verify() finds nothing");
+	return;
+}
+is_copied('what was there');
+is($reports->safe_psql('season', 'SELECT count(*) FROM evently.event_private_keys'), 0, 'without private keys');
+
+# Triggers have done their work where the change was made: revocations, search
+# rows, keys, limits come as rows, and are not made twice.
+is_working($node, 'season', 'the original');
+$node->safe_psql('season', q{
+	UPDATE evently.events SET title = 'The Renamed Concert', max_tickets_per_buyer = 50 WHERE title = 'The Full Concert';
+	UPDATE evently.events SET title = 'The Full Concert' WHERE title = 'The Renamed Concert';
+	UPDATE evently.venues SET name = 'The New Hall' WHERE name = 'Town Hall';
+	SELECT FROM evently.transfer_ticket((SELECT min(ticket_id) FROM evently.tickets WHERE attendee_name = 'The Mayor'),
+		'mayor@example.org', 'The Deputy', 'deputy@example.org');
+	SELECT FROM evently.events e, evently.cancel_event(e.event_id, 'fog') WHERE e.title = 'A Published Play';
+	SELECT FROM evently.reschedule_booking((SELECT booking_id FROM evently.venue_bookings b JOIN evently.events e USING (event_id) WHERE title = 'Limited Lecture'),
+		now() + interval '35 days', now() + interval '37 days')});
+is_copied('what changed');
+$node->safe_psql('season', 'SELECT FROM evently.rebuild_search()');
+is_copied('what was derived anew');
+is($reports->safe_psql('season', q{SELECT title, venue_name FROM evently.search_events('full hall')}),
+	'The Full Concert|The New Hall', 'search works there');
+is($reports->safe_psql('season', q{SELECT string_agg(v, ' ') FROM (SELECT viewname FROM pg_views WHERE schemaname = 'evently' ORDER BY 1) a (v),
+	xpath('//count/text()', query_to_xml(format('SELECT count(x::text) FROM evently.%I x', v), false, false, '')) c (n) WHERE n[1]::text = '0'}),
+	'', 'and so do the views');
+
+# --- The door there ------------------------------------------------------------------
+
+my ($event, $ticket) = split /\|/, $node->safe_psql('season', q{
+	SELECT e.event_id, max(t.ticket_id) FROM evently.events e
+	JOIN evently.ticket_tiers k ON k.event_id = e.event_id JOIN evently.tickets t ON t.tier_id = k.tier_id
+	WHERE e.title = 'The Full Concert' AND k.name = 'GENERAL' AND t.status = 'VALID' GROUP BY 1});
+my $token = $node->safe_psql('season', "SELECT evently.ticket_token($ticket)");
+my $look = "SELECT result, reason FROM evently.validate_ticket('$token', $event, 'North')";
+my $door = $reports->background_psql('season');
+is($door->query_safe($look), 'ADMIT|', 'a token is verified');
+# Changes that come by replication have the numbers of the other server's
+# transactions: a list of what changed would miss some.
+my $version = $reports->safe_psql('season', "SELECT evently.offline_manifest($event)->>'version'");
+is($reports->safe_psql('season', "SELECT evently.offline_manifest($event, '$version')->'full'"), 'true', 'a device is always told everything');
+# By force: the public key that this door has loaded.
+$node->safe_psql('season', "SELECT FROM evently.rotate_event_key($event);
+	DELETE FROM evently.event_keys WHERE event_id = $event AND retired_at = (SELECT max(retired_at) FROM evently.event_keys WHERE event_id = $event)");
+$node->wait_for_catchup('evently');
+is($door->query_safe($look), 'INVALID|BAD_SIGNATURE', 'a public key that was removed is forgotten there too');
+$door->quit;
+$token = $node->safe_psql('season', "SELECT evently.ticket_token($ticket)");
+
+# --- In the place of the original -------------------------------------------------------
+
+is_copied('at the end');
+$reports->safe_psql('season', 'DROP SUBSCRIPTION evently');
+my ($rc, $out, $err) = $reports->psql('season', "\\set VERBOSITY verbose\nSELECT * FROM evently.sync_ids()");
+like($err, qr/TK006: .*of another node.*HINT: .*SELECT \* FROM evently\.sync_ids\(3\)/s, 'sync_ids() asks whose place it takes');
+is($reports->safe_psql('season', q{SELECT count(*), min(evently.node_of(next_id)), max(evently.node_of(next_id)) FROM evently.sync_ids(3)}),
+	$reports->safe_psql('season', q{SELECT count(*), 3, 3 FROM pg_sequences WHERE schemaname = 'evently'}), 'told, it moves every sequence');
+is($reports->safe_psql('season', 'SELECT * FROM evently.sync_ids()'), '', 'once');
+is($reports->safe_psql('season', "SELECT evently.offline_manifest($event, '$version')->'full'"), 'true', 'a device fetches everything once more');
+my $here = $reports->safe_psql('season', "SELECT evently.offline_manifest($event)->>'version'");
+$reports->safe_psql('season', "SELECT FROM evently.check_in('$token', $event, 'North')");
+is($reports->safe_psql('season', "SELECT jsonb_path_query_array(m, '\$.tickets[*].ticket_id') FROM evently.offline_manifest($event, '$here') m"),
+	"[$ticket]", 'and from then on what changed');
+is_working($reports, 'season', 'the copy');
+($rc, $out, $err) = $reports->psql('season', "\\set VERBOSITY verbose\nSELECT evently.ticket_token(max(ticket_id)) FROM evently.tickets WHERE event_id = $event AND status = 'VALID'");
+like($err, qr/TK040: .*HINT: .*SELECT evently\.rotate_event_key\($event\)/s, 'signing says what to do');
+unlike(slurp_file($reports->logfile), qr/deadlock detected|PANIC|TRAP:|conflict|duplicate key/, 'nothing in the log of the copy');
+
+done_testing();
