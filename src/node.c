@@ -62,9 +62,8 @@ typedef struct IdSequence
 	int64		target;			/* what is to become of last */
 } IdSequence;
 
-/* The sequences by name, each locked against being used until the end. */
 static IdSequence *
-lock_sequences(int *n)
+list_sequences(int *n)
 {
 	static SpiQuery list = SPI_QUERY(
 		"SELECT s.oid::pg_catalog.int8, pg_catalog.format('evently.%I', s.relname),"
@@ -88,8 +87,6 @@ lock_sequences(int *n)
 		sequences[i].table = spi_text(i, 3);
 		sequences[i].column = spi_text(i, 4);
 	}
-	for (int i = 0; i < *n; i++)
-		LockRelationOid(sequences[i].oid, ShareRowExclusiveLock);
 	return sequences;
 }
 
@@ -138,15 +135,56 @@ check_whose_ids(const IdSequence *sequence)
 				psprintf("To take the place of node %d: SELECT * FROM evently.sync_ids(%d).", other, other));
 }
 
-/* sync_ids(node, gap): no id is given out that is in a table already */
+/*
+ * Read what there is, and say what is to become of the sequence. A node below 0
+ * is the sequence's own.
+ */
+static void
+plan_sequence(IdSequence *s, int32 node, int64 gap)
+{
+	int32		block;
+
+	read_sequence(s);
+	block = node >= 0 ? node : NODE_OF(s->last + 1);
+	read_ids(s, block);
+	if (node < 0)
+		check_whose_ids(s);
+	s->target = Max(BLOCK_OF(block), s->highest);
+	if (s->last >= s->target && s->last < BLOCK_OF(block + 1))
+		s->target = s->last;
+	s->target += gap;
+	if (s->target >= BLOCK_OF(block + 1) - 1)
+		raise_error(ERRCODE_EVENTLY_WRONG_STATE, psprintf("node %d has no ids left", block),
+					psprintf("Sequence %s would have to go on after " INT64_FORMAT ".", s->name, s->target),
+					"Ask for a smaller gap.");
+}
+
+/* Before the first id of a block a sequence has been called by nobody. */
+static void
+set_sequence(const IdSequence *s)
+{
+	static SpiQuery query = SPI_QUERY("SELECT pg_catalog.setval($1::pg_catalog.oid::pg_catalog.regclass, $2, $3)",
+									  INT8OID, INT8OID, BOOLOID);
+	bool		none = (s->target & (BLOCK_OF(1) - 1)) == 0;
+	Datum		values[3] = {Int64GetDatum((int64) s->oid),
+	Int64GetDatum(none ? s->target + 1 : s->target), BoolGetDatum(!none)};
+
+	(void) spi_run(&query, values, NULL);
+}
+
+/*
+ * sync_ids(node, gap): no id is given out that is in a table already.
+ *
+ * While a sequence is read and set nobody may take an id from it, or it might be
+ * set back. setval() does not wait for a commit, so the lock need not be kept:
+ * who holds one sequence's lock never waits for another, and whoever sells
+ * meanwhile, in whatever order, meets no deadlock.
+ */
 PG_FUNCTION_INFO_V1(ev_sync_ids);
 Datum
 ev_sync_ids(PG_FUNCTION_ARGS)
 {
-	static SpiQuery set = SPI_QUERY("SELECT pg_catalog.setval($1::pg_catalog.oid::pg_catalog.regclass, $2, $3)",
-									INT8OID, INT8OID, BOOLOID);
-	bool		node_given = !PG_ARGISNULL(0);
-	int32		node = node_given ? arg_int32_between(fcinfo, 0, "node", 0, MAX_NODE) : 0;
+	int32		node = PG_ARGISNULL(0) ? -1 : arg_int32_between(fcinfo, 0, "node", 0, MAX_NODE);
 	int64		gap = arg_id(fcinfo, 1, "gap");
 	ReturnSetInfo *result = (ReturnSetInfo *) fcinfo->resultinfo;
 	IdSequence *sequences;
@@ -158,43 +196,24 @@ ev_sync_ids(PG_FUNCTION_ARGS)
 	PreventCommandDuringRecovery("sync_ids()");
 	InitMaterializedSRF(fcinfo, 0);
 	ev_connect();
-	sequences = lock_sequences(&n);
+	sequences = list_sequences(&n);
 
+	/* First what refuses, before anything is changed. */
+	for (int i = 0; i < n; i++)
+		plan_sequence(&sequences[i], node, gap);
 	for (int i = 0; i < n; i++)
 	{
 		IdSequence *s = &sequences[i];
-		int32		block;
-
-		read_sequence(s);
-		block = node_given ? node : NODE_OF(s->last + 1);
-		read_ids(s, block);
-		if (!node_given)
-			check_whose_ids(s);
-		s->target = Max(BLOCK_OF(block), s->highest);
-		if (s->last >= s->target && s->last < BLOCK_OF(block + 1))
-			s->target = s->last;
-		s->target += gap;
-		if (s->target >= BLOCK_OF(block + 1) - 1)
-			raise_error(ERRCODE_EVENTLY_WRONG_STATE, psprintf("node %d has no ids left", block),
-						psprintf("Sequence %s would have to go on after " INT64_FORMAT ".", s->name, s->target),
-						"Ask for a smaller gap.");
-	}
-
-	for (int i = 0; i < n; i++)
-	{
-		IdSequence *s = &sequences[i];
-		bool		first = (s->target & (BLOCK_OF(1) - 1)) == 0;
-		Datum		values[3];
+		Datum		values[2];
 		bool		nulls[2] = {false, false};
 
+		LockRelationOid(s->oid, ShareRowExclusiveLock);
+		plan_sequence(s, node, gap);
+		if (s->target != s->last)
+			set_sequence(s);
+		UnlockRelationOid(s->oid, ShareRowExclusiveLock);
 		if (s->target == s->last)
 			continue;
-		/* Before the first id of a block a sequence has been called by nobody. */
-		values[0] = Int64GetDatum((int64) s->oid);
-		values[1] = Int64GetDatum(first ? s->target + 1 : s->target);
-		values[2] = BoolGetDatum(!first);
-		(void) spi_run(&set, values, NULL);
-
 		values[0] = CStringGetTextDatum(s->name);
 		values[1] = Int64GetDatum(s->target + 1);
 		tuplestore_putvalues(result->setResult, result->setDesc, values, nulls);
