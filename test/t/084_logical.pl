@@ -11,7 +11,9 @@ use Evently;
 use FullDatabase;
 
 my $node = start_node('publisher', extension => 0, init => [ allows_streaming => 'logical' ]);
-my $reports = start_node('subscriber', extension => 0);
+# Many workers, and quick to try again: the copy of each table has one.
+my $reports = start_node('subscriber', extension => 0, max_logical_replication_workers => 12,
+	max_sync_workers_per_subscription => 6, max_worker_processes => 20, wal_retrieve_retry_interval => '200ms');
 create_database($node, 'season');
 create_database($reports, 'season');
 fill($node, 'season');
@@ -106,6 +108,36 @@ is($reports->safe_psql('season', "SELECT jsonb_path_query_array(m, '\$.tickets[*
 is_working($reports, 'season', 'the copy');
 ($rc, $out, $err) = $reports->psql('season', "\\set VERBOSITY verbose\nSELECT evently.ticket_token(max(ticket_id)) FROM evently.tickets WHERE event_id = $event AND status = 'VALID'");
 like($err, qr/TK040: .*HINT: .*SELECT evently\.rotate_event_key\($event\)/s, 'signing says what to do');
+# --- Two nodes, gathered -----------------------------------------------------------------
+
+create_database($reports, 'nodes');
+for my $number (1, 2)
+{
+	create_database($node, "node$number");
+	$node->safe_psql("node$number", qq{
+		SELECT evently.set_node($number);
+		SELECT event_id AS e FROM evently.create_event(1, 'Concert $number', 'CONCERT', now() + interval '1 day', now() + interval '2 days') \\gset
+		SELECT tier_id AS t FROM evently.create_tier(:e, 'GENERAL', 0, 100) \\gset
+		SELECT FROM evently.publish_event(:e);
+		SELECT FROM evently.open_sale(:e);
+		SELECT (evently.confirm_order(o.order_id, NULL)).outcome FROM generate_series(1, 20) b, evently.reserve_tier(:e, b, :t, 2) o;
+		CALL evently.run_jobs();
+		SELECT format('CREATE PUBLICATION evently FOR TABLE %s', string_agg(format('evently.%I', relname), ', '))
+		FROM pg_class WHERE relnamespace = 'evently'::regnamespace AND relkind = 'r' AND relname NOT IN ('event_search', 'search_words',
+			'search_languages', 'event_popularity', 'sales_hourly', 'sales_progress', 'job_runs', 'job_failures', 'event_private_keys')
+		\\gexec
+		});
+	$reports->safe_psql('nodes', sprintf q{CREATE SUBSCRIPTION node%s CONNECTION '%s' PUBLICATION evently},
+		$number, $node->connstr("node$number") =~ s/'/''/gr);
+}
+$reports->wait_for_subscription_sync($node, "node$_", 'nodes') for 1, 2;
+is($reports->safe_psql('nodes', q{SELECT evently.node_of(event_id), count(DISTINCT order_id), count(*) FROM evently.tickets GROUP BY 1 ORDER BY 1}),
+	"1|20|40\n2|20|40", 'the sales of two nodes in one database');
+$reports->safe_psql('nodes', 'SELECT evently.rebuild_search()');
+is($reports->safe_psql('nodes', q{SELECT string_agg(title, ' ' ORDER BY title) FROM evently.search_events('concert')}),
+	'Concert 1 Concert 2', 'search finds the events of both');
+is($reports->safe_psql('nodes', 'SELECT * FROM evently.verify()'), '', 'verify() finds nothing');
+
 unlike(slurp_file($reports->logfile), qr/deadlock detected|PANIC|TRAP:|conflict|duplicate key/, 'nothing in the log of the copy');
 
 done_testing();
