@@ -20,7 +20,7 @@ BEGIN ATOMIC
 	FROM evently.event_keys k WHERE k.event_id = key_set.event_id;
 END;
 COMMENT ON FUNCTION evently.key_set IS
-'The public keys of an event as a JSON Web Key Set (RFC 7517, 8037), the newest first. event_id: any event; an unknown one has no keys.';
+'Internal: the public keys of an event as a JSON Web Key Set (RFC 7517, 8037), the newest first. event_id: any event; an unknown one has no keys.';
 
 CREATE FUNCTION evently.event_jwks(event_id bigint) RETURNS jsonb
 	LANGUAGE C STABLE SECURITY DEFINER
