@@ -29,6 +29,7 @@ SQL_MODULES = \
 	sql/75_search_functions.sql \
 	sql/76_waitlist_functions.sql \
 	sql/77_outbox_functions.sql \
+	sql/79_id_functions.sql \
 	sql/80_views.sql \
 	sql/81_venue_views.sql \
 	sql/85_verify_sales.sql \
@@ -60,7 +61,7 @@ PROVE_FLAGS = -I test/perl
 
 # What needs no PGXS must work before PostgreSQL's headers are installed; and
 # PGXS has a target "check" of its own, which only refuses.
-OWN_GOALS = help check demo demo-stop bench-search
+OWN_GOALS = help check check-versions docs demo demo-stop bench-search
 ifeq ($(filter $(OWN_GOALS),$(MAKECMDGOALS)),)
 PG_CONFIG ?= pg_config
 PGXS := $(shell $(PG_CONFIG) --pgxs)
@@ -84,6 +85,8 @@ else
 
 help:
 	@echo 'make check       install what is missing, build, run every test on a private server'
+	@echo 'make check-versions   the same on PostgreSQL 15, 17 and 18; VERSIONS="17 18" picks'
+	@echo 'make docs        write docs/reference.md and docs/entities.svg from the catalogue'
 	@echo 'make demo        install what is missing, build, sell a season on a private server;'
 	@echo '                 FIXTURES=file.csv takes a real fixture list'
 	@echo 'make demo-stop   end the demo and remove its server'
@@ -95,6 +98,12 @@ help:
 
 check:
 	scripts/check
+
+check-versions:
+	scripts/check-versions $(VERSIONS)
+
+docs:
+	scripts/make-docs
 
 demo:
 	@scripts/demo start $(if $(FIXTURES),'$(FIXTURES)')

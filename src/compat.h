@@ -10,13 +10,22 @@
 
 #include "access/tableam.h"
 #include "executor/executor.h"
-#include "storage/proc.h"
 
 #if PG_VERSION_NUM < 150000
 #error "evently needs PostgreSQL 15 or later"
 #endif
 
-/* A small number that no other live backend has. */
+/* Moved out of postgres.h. */
+#if PG_VERSION_NUM >= 160000
+#include "varatt.h"
+#endif
+
+/* Before a declaration: the function does not return. */
+#ifndef pg_noreturn
+#define pg_noreturn pg_attribute_noreturn()
+#endif
+
+/* A small number that no other live backend has (needs storage/proc.h). */
 #if PG_VERSION_NUM >= 170000
 #define EV_BACKEND_SLOT ((int) MyProcNumber)
 #else

@@ -26,6 +26,7 @@
 #include "inventory.h"
 
 #include "miscadmin.h"
+#include "storage/proc.h"
 
 #include "compat.h"
 #include "line.h"

@@ -149,7 +149,7 @@ judge(Search *search, const Candidate *candidates, int n)
 		INT8ARRAYOID, TIMESTAMPTZOID, NUMRANGEOID);
 	int64	   *ids = palloc(sizeof(int64) * n);
 	Datum		values[3];
-	char		nulls[3] = "   ";
+	char		nulls[] = "   ";
 	uint64		rows;
 
 	for (int i = 0; i < n; i++)
@@ -435,7 +435,7 @@ return_page(Search *search, ReturnSetInfo *rsinfo)
 	int64		ids[MAX_PAGE_SIZE];
 	TSQuery		words = search->filter.query ? query_union(search->filter.query) : NULL;
 	Datum		args[3];
-	char		nulls[3] = "   ";
+	char		nulls[] = "   ";
 	SearchCursor cursor = {.search = search->fingerprint, .now = search->filter.now};
 
 	for (int i = 0; i < search->n; i++)

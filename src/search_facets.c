@@ -142,7 +142,7 @@ count_segments(const SearchFilter *filter, Datum segments, HTAB *counts)
 		SEARCH_FILTER_ARGS, BOOLOID);
 	SpiQuery   *query = filter->has_price || filter->available_only ? &judged : &plain;
 	Datum		values[9];
-	char		nulls[9] = "         ";
+	char		nulls[] = "         ";
 	int64		n;
 
 	use_geography(query, 4, filter);

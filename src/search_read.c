@@ -272,7 +272,7 @@ read_segments(const SearchFilter *filter, Datum segments, CandidateList *list)
 		" WHEN 2 THEN evently.metres_between(s.location, $5) END") SEARCH_SEGMENTS,
 		SEARCH_FILTER_ARGS, BOOLOID, INT4OID);
 	Datum		values[10];
-	char		nulls[10] = "          ";
+	char		nulls[] = "          ";
 
 	use_geography(&query, 4, filter);
 	set_filter_args(filter, false, values, nulls);
@@ -388,7 +388,7 @@ read_next(const SearchFilter *filter, TimestampTz start, int64 event_id, int n,
 		" ORDER BY s.start_time, s.event_id LIMIT $13",
 		SEARCH_FILTER_ARGS, TEXTARRAYOID, TEXTOID, TIMESTAMPTZOID, INT8OID, INT4OID);
 	Datum		values[13];
-	char		nulls[13] = "             ";
+	char		nulls[] = "             ";
 
 	use_geography(&query, 4, filter);
 	set_term_args(filter, values, nulls);
@@ -410,7 +410,7 @@ read_cheapest(const SearchFilter *filter, double price, int64 event_id, int n,
 		" ORDER BY s.price_from, s.event_id LIMIT $13",
 		SEARCH_FILTER_ARGS, TEXTARRAYOID, TEXTOID, FLOAT8OID, INT8OID, INT4OID);
 	Datum		values[13];
-	char		nulls[13] = "             ";
+	char		nulls[] = "             ";
 
 	use_geography(&query, 4, filter);
 	set_term_args(filter, values, nulls);
@@ -432,7 +432,7 @@ read_popular(const SearchFilter *filter, int64 sold, int64 event_id, int n, Cand
 		" ORDER BY p.sold_week DESC, p.event_id LIMIT $13",
 		SEARCH_FILTER_ARGS, TEXTARRAYOID, TEXTOID, INT8OID, INT8OID, INT4OID);
 	Datum		values[13];
-	char		nulls[13] = "             ";
+	char		nulls[] = "             ";
 	int			before = list->n;
 
 	use_geography(&query, 4, filter);
@@ -458,7 +458,7 @@ read_best_of_week(const SearchFilter *filter, int n, CandidateList *list)
 		" WHERE" SEARCH_FILTER SEARCH_TERM_FILTER,
 		SEARCH_FILTER_ARGS, TEXTARRAYOID, TEXTOID, INT4OID);
 	Datum		values[11];
-	char		nulls[11] = "           ";
+	char		nulls[] = "           ";
 	int			before = list->n;
 
 	use_geography(&query, 4, filter);
@@ -482,7 +482,7 @@ read_unpopular(const SearchFilter *filter, int64 event_id, int n, CandidateList 
 		" ORDER BY s.event_id LIMIT $12",
 		SEARCH_FILTER_ARGS, TEXTARRAYOID, TEXTOID, INT8OID, INT4OID);
 	Datum		values[12];
-	char		nulls[12] = "            ";
+	char		nulls[] = "            ";
 
 	use_geography(&query, 4, filter);
 	set_term_args(filter, values, nulls);
@@ -507,7 +507,7 @@ read_nearest(const SearchFilter *filter, int n, CandidateList *list, double *rea
 		" WHERE" SEARCH_FILTER SEARCH_TERM_FILTER,
 		SEARCH_FILTER_ARGS, TEXTARRAYOID, TEXTOID, INT8ARRAYOID);
 	Datum		values[11];
-	char		nulls[11] = "           ";
+	char		nulls[] = "           ";
 	int64	   *venue_ids;
 	int			found;
 	bool		isnull;

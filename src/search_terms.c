@@ -23,6 +23,8 @@
 #include "utils/fmgrprotos.h"
 #include "utils/memutils.h"
 
+#include "compat.h"
+
 PG_FUNCTION_INFO_V1(ev_search_terms);
 
 const int	sample_rates[N_SAMPLES] = {256, 64, 16, 4};

@@ -260,7 +260,7 @@ read_sold(const SearchFilter *filter, Datum event_ids, CandidateList *list)
 		" WHERE" SEARCH_FILTER SEARCH_TERM_FILTER,
 		SEARCH_FILTER_ARGS, TEXTARRAYOID, TEXTOID, INT8ARRAYOID);
 	Datum		values[11];
-	char		nulls[11] = "           ";
+	char		nulls[] = "           ";
 
 	use_geography(&query, 4, filter);
 	set_term_args(filter, values, nulls);
@@ -281,7 +281,7 @@ read_best_sellers(const SearchFilter *filter, int n, CandidateList *list)
 		" WHERE" SEARCH_FILTER SEARCH_TERM_FILTER,
 		SEARCH_FILTER_ARGS, TEXTARRAYOID, TEXTOID, INT4OID);
 	Datum		values[11];
-	char		nulls[11] = "           ";
+	char		nulls[] = "           ";
 
 	use_geography(&query, 4, filter);
 	set_term_args(filter, values, nulls);
@@ -397,7 +397,7 @@ list_candidates(Listing *listing, const CandidateList *list, const char *reason)
 	int64		ids[MAX_LISTED];
 	int			n = 0;
 	Datum		args[3];
-	char		arg_nulls[3] = "   ";
+	char		arg_nulls[] = "   ";
 
 	for (int i = 0; i < list->n && listing->n + n < listing->limit; i++)
 	{

@@ -13,4 +13,46 @@ DROP INDEX evently.orders_pending;
 CREATE INDEX orders_pending ON evently.orders (event_id, expires_at, buyer_id) WHERE status = 'PENDING';
 COMMENT ON INDEX evently.orders_pending IS 'The holds of an event by the time of their lapse, and whose they are';
 
+/* --- Comments --- */
+
+-- Functions that are there for others of ours say so.
+COMMENT ON FUNCTION evently.occupied_window IS
+'Internal: the time that a booking takes from its venue, in elapsed hours, from its first instant up to its last, which is out.
+start_time, end_time: what is booked; setup_hours, teardown_hours: before and after it, fractions allowed. Result: the range.';
+COMMENT ON FUNCTION evently.search_terms IS
+'Internal: the terms that event_search_terms indexes: words, category, city, place and price bands, each behind the event''s day (and, for some events, behind the name of a sample)';
+COMMENT ON FUNCTION evently.latitude IS 'Internal: latitude of a point in degrees; null when it is empty';
+COMMENT ON FUNCTION evently.longitude IS 'Internal: longitude of a point in degrees; null when it is empty';
+COMMENT ON FUNCTION evently.metres_between IS 'Internal: distance of two points in metres';
+COMMENT ON FUNCTION evently.is_within IS 'Internal: whether two points are at most so many metres apart';
+COMMENT ON FUNCTION evently.key_set IS
+'Internal: the public keys of an event as a JSON Web Key Set (RFC 7517, 8037), the newest first. event_id: any event; an unknown one has no keys.';
+COMMENT ON FUNCTION evently.make_point IS 'Internal: the point of geo_point, unchecked';
+COMMENT ON FUNCTION evently.coordinates IS 'Internal: latitude and longitude in degrees; null for what is not a point';
+COMMENT ON FUNCTION evently.nearest_venues IS 'Internal: the n venues nearest to a point, with their distances';
+COMMENT ON FUNCTION evently.similar_words IS 'Internal: known words with many trigrams of another, of about its length';
+COMMENT ON FUNCTION evently.event_offer IS
+'Internal: what of an event can be bought, by windows and stock; holds that have lapsed count as stock, as they do when somebody buys.
+Result: price_from, the lowest price that can be bought; availability (see found_event); at_price, whether a ticket costs what price says: one that can be bought, if any can.';
+COMMENT ON FUNCTION evently.record_job_run IS
+'Internal: enters a run of a job that ends now in job_runs. Result: 1. Errors: 22023 unknown job.';
+
+/* --- Copies: keys that replication changes are forgotten too --- */
+
+DROP TRIGGER forget_keys ON evently.event_keys;
+DROP TRIGGER forget_keys ON evently.event_private_keys;
+CREATE TRIGGER forget_keys AFTER UPDATE OR DELETE ON evently.event_keys
+	FOR EACH ROW EXECUTE FUNCTION evently.forget_keys();
+CREATE TRIGGER forget_keys AFTER UPDATE OR DELETE ON evently.event_private_keys
+	FOR EACH ROW EXECUTE FUNCTION evently.forget_keys();
+ALTER TABLE evently.event_keys ENABLE ALWAYS TRIGGER forget_keys;
+ALTER TABLE evently.event_private_keys ENABLE ALWAYS TRIGGER forget_keys;
+COMMENT ON TRIGGER forget_keys ON evently.event_keys IS 'No backend goes on with a key that was changed or removed';
+COMMENT ON TRIGGER forget_keys ON evently.event_private_keys IS 'No backend keeps a private key that was rotated out';
+
+/* --- Jobs: a roll-up of nothing took half a second of JIT --- */
+
+ALTER FUNCTION evently.roll_up_sales SET jit = off;
+
+@include sql/79_id_functions.sql
 @include sql/90_dump_and_privileges.sql
