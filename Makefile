@@ -20,6 +20,8 @@ SQL_MODULES = \
 	sql/51_scans_and_keys.sql \
 	sql/52_waitlist.sql \
 	sql/53_jobs.sql \
+	sql/54_daily_sales.sql \
+	sql/55_roles.sql \
 	sql/60_guards.sql \
 	sql/70_catalogue_functions.sql \
 	sql/71_order_functions.sql \
@@ -29,14 +31,20 @@ SQL_MODULES = \
 	sql/75_search_functions.sql \
 	sql/76_waitlist_functions.sql \
 	sql/77_outbox_functions.sql \
+	sql/78_daily_sales_functions.sql \
 	sql/79_id_functions.sql \
+	sql/79_role_functions.sql \
 	sql/80_views.sql \
 	sql/81_venue_views.sql \
+	sql/82_sales_views.sql \
+	sql/83_door_views.sql \
+	sql/84_status_views.sql \
 	sql/85_verify_sales.sql \
 	sql/86_verify_bookings.sql \
 	sql/87_verify_door.sql \
 	sql/88_verify_waitlist.sql \
 	sql/88_verify_search.sql \
+	sql/88_verify_reports.sql \
 	sql/89_verify.sql \
 	sql/90_dump_and_privileges.sql
 
@@ -61,7 +69,7 @@ PROVE_FLAGS = -I test/perl
 
 # What needs no PGXS must work before PostgreSQL's headers are installed; and
 # PGXS has a target "check" of its own, which only refuses.
-OWN_GOALS = help check check-versions docs demo demo-stop bench-search
+OWN_GOALS = help check check-versions docs demo demo-stop bench-search bench-reports
 ifeq ($(filter $(OWN_GOALS),$(MAKECMDGOALS)),)
 PG_CONFIG ?= pg_config
 PGXS := $(shell $(PG_CONFIG) --pgxs)
@@ -91,6 +99,7 @@ help:
 	@echo '                 FIXTURES=file.csv takes a real fixture list'
 	@echo 'make demo-stop   end the demo and remove its server'
 	@echo 'make bench-search   measure discovery at 10,000 and 1,000,000 events, on a private server'
+	@echo 'make bench-reports  measure the views for reports at 10,000,000 tickets, on a private server'
 	@echo 'make             build                          (needs PostgreSQL'"'"'s server headers)'
 	@echo 'make install     install into the PostgreSQL that PG_CONFIG names'
 	@echo 'make installcheck   run the tests against your own running server'
@@ -110,4 +119,7 @@ demo:
 
 demo-stop:
 	@scripts/demo stop
+
+bench-search bench-reports:
+	bench/$(@:bench-%=%)
 endif

@@ -46,9 +46,9 @@ CROSS JOIN LATERAL evently.find_venues(tstzrange(:'concert_start', :'concert_end
 WHERE v.venue_id = :venue_id ORDER BY f.distance_m LIMIT 5;
 
 \echo '  The first month at' :first_ground '(local time)'
-SELECT c.event_title AS match, to_char(c.local_occupied_from, 'Dy DD Mon HH24:MI') AS "set up from",
-	to_char(c.local_event_start, 'HH24:MI') AS "kick-off",
-	to_char(c.local_occupied_until, 'Dy DD Mon HH24:MI') AS "cleared by", lower(c.status) AS booking
+SELECT c.event_title AS match, to_char(c.occupied_from_local, 'Dy DD Mon HH24:MI') AS "set up from",
+	to_char(c.event_start_local, 'HH24:MI') AS "kick-off",
+	to_char(c.occupied_until_local, 'Dy DD Mon HH24:MI') AS "cleared by", lower(c.status) AS booking
 FROM evently.venue_calendar c
 WHERE c.venue_id = :venue_id
 	AND c.occupied_from < (SELECT min(occupied_from) + interval '1 month' FROM evently.venue_calendar WHERE venue_id = :venue_id)

@@ -118,6 +118,7 @@ CREATE TABLE evently.ticket_tiers (
 	CHECK (sale_end > sale_start)
 );
 COMMENT ON TABLE evently.ticket_tiers IS 'Kinds of tickets of an event; their stock is in inventory_shards';
+COMMENT ON CONSTRAINT ticket_tiers_event_id_name_key ON evently.ticket_tiers IS 'An event names each of its tiers once';
 COMMENT ON COLUMN evently.ticket_tiers.tier_id IS 'Id of the tier';
 COMMENT ON COLUMN evently.ticket_tiers.event_id IS 'Event that the tier belongs to';
 COMMENT ON COLUMN evently.ticket_tiers.name IS 'GENERAL, VIP, EARLY_BIRD, BACKSTAGE, or the organizer''s own';

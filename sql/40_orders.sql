@@ -60,6 +60,7 @@ CREATE TABLE evently.order_items (
 	UNIQUE (order_id, tier_id)
 );
 COMMENT ON TABLE evently.order_items IS 'What an order is for: one row for each tier';
+COMMENT ON CONSTRAINT order_items_order_id_tier_id_key ON evently.order_items IS 'An order names each tier once';
 COMMENT ON COLUMN evently.order_items.item_id IS 'Id of the item';
 COMMENT ON COLUMN evently.order_items.order_id IS 'Order that the item belongs to';
 COMMENT ON COLUMN evently.order_items.tier_id IS 'Tier of the tickets';
@@ -98,6 +99,7 @@ CREATE TABLE evently.refunds (
 	ticket_ids  bigint[],
 	created_at  timestamptz NOT NULL CHECK (isfinite(created_at)),
 	settled_at  timestamptz CHECK (isfinite(settled_at)),
+	refund_no   bigint NOT NULL UNIQUE DEFAULT nextval('evently.refund_nos'),
 	CHECK ((status = 'DUE') = (settled_at IS NULL))
 );
 CREATE INDEX refunds_order_id ON evently.refunds (order_id);
@@ -115,6 +117,8 @@ COMMENT ON COLUMN evently.refunds.reason IS 'REQUESTED, EVENT_CANCELLED, REFUND_
 COMMENT ON COLUMN evently.refunds.ticket_ids IS 'Tickets given back; null when none had been issued for this money';
 COMMENT ON COLUMN evently.refunds.created_at IS 'When it became due';
 COMMENT ON COLUMN evently.refunds.settled_at IS 'When its outcome was reported';
+COMMENT ON COLUMN evently.refunds.refund_no IS 'Rises with each refund: reports tell new ones by it';
+COMMENT ON CONSTRAINT refunds_refund_no_key ON evently.refunds IS 'No two refunds have a number';
 
 CREATE TABLE evently.buyer_limits (
 	event_id  bigint NOT NULL,

@@ -7,6 +7,7 @@
 CREATE DOMAIN evently.ticket_status AS text
 	CONSTRAINT ticket_status_is_known CHECK (VALUE IN ('VALID', 'USED', 'CANCELLED', 'TRANSFERRED'));
 COMMENT ON DOMAIN evently.ticket_status IS 'VALID, USED, CANCELLED or TRANSFERRED';
+COMMENT ON CONSTRAINT ticket_status_is_known ON DOMAIN evently.ticket_status IS 'The states of a ticket';
 
 CREATE TABLE evently.tickets (
 	ticket_id        bigint PRIMARY KEY DEFAULT nextval('evently.ticket_ids'),
@@ -29,6 +30,7 @@ CREATE INDEX tickets_event_id ON evently.tickets (event_id, issued_xid);
 CREATE UNIQUE INDEX tickets_transferred_from ON evently.tickets (transferred_from)
 	WHERE transferred_from IS NOT NULL;
 COMMENT ON TABLE evently.tickets IS 'Tickets: one row for each person admitted';
+COMMENT ON CONSTRAINT tickets_qr_code_key ON evently.tickets IS 'A secret opens one ticket';
 COMMENT ON INDEX evently.tickets_order_id IS 'The tickets of an order';
 COMMENT ON INDEX evently.tickets_event_id IS 'The tickets of an event, and those issued since a version of the offline list';
 COMMENT ON INDEX evently.tickets_transferred_from IS 'A ticket has one successor';

@@ -68,6 +68,7 @@ COMMENT ON COLUMN evently.revocations.changed_xid IS 'Transaction that revoked i
 CREATE DOMAIN evently.scan_result AS text
 	CONSTRAINT scan_result_is_known CHECK (VALUE IN ('ADMIT', 'ALREADY_ADMITTED', 'INVALID', 'UNDONE'));
 COMMENT ON DOMAIN evently.scan_result IS 'What came of a scan: ADMIT, ALREADY_ADMITTED, INVALID or UNDONE';
+COMMENT ON CONSTRAINT scan_result_is_known ON DOMAIN evently.scan_result IS 'What a scan can come to';
 
 CREATE TABLE evently.scans (
 	scan_id        bigint PRIMARY KEY DEFAULT nextval('evently.scan_ids'),

@@ -47,6 +47,7 @@ CREATE INDEX waitlist_entries_waiting ON evently.waitlist_entries (tier_id, posi
 	WHERE status = 'WAITING';
 CREATE INDEX waitlist_entries_user ON evently.waitlist_entries (user_id, joined_at);
 COMMENT ON TABLE evently.waitlist_entries IS 'Who stands, or stood, in a line';
+COMMENT ON CONSTRAINT waitlist_entries_position ON evently.waitlist_entries IS 'Nobody shares a position';
 COMMENT ON INDEX evently.waitlist_entries_active IS 'A user stands once in each line';
 COMMENT ON INDEX evently.waitlist_entries_waiting IS 'A line in the order of joining';
 COMMENT ON INDEX evently.waitlist_entries_user IS 'The lines that a user stands in';
@@ -81,6 +82,7 @@ CREATE INDEX waitlist_offers_open ON evently.waitlist_offers (expires_at) WHERE 
 CREATE INDEX waitlist_offers_open_tier ON evently.waitlist_offers (tier_id) WHERE status = 'OPEN';
 CREATE INDEX waitlist_offers_order_id ON evently.waitlist_offers (order_id) WHERE order_id IS NOT NULL;
 COMMENT ON TABLE evently.waitlist_offers IS 'Tickets kept for one who waited, until expires_at';
+COMMENT ON CONSTRAINT waitlist_offers_entry_id_key ON evently.waitlist_offers IS 'An entry gets one offer';
 COMMENT ON INDEX evently.waitlist_offers_open IS 'Open offers by the time of their lapse';
 COMMENT ON INDEX evently.waitlist_offers_open_tier IS 'The open offers of a tier';
 COMMENT ON INDEX evently.waitlist_offers_order_id IS 'The offer that an order came from';

@@ -315,23 +315,3 @@ COMMENT ON FUNCTION evently.homepage IS
 'What to show first: the best sellers in the city or within 50 km; when they are few, what is coming up there, then (with near) within 250 km, then the best sellers anywhere, then anything coming up.
 city or near, or neither; user_id: what the user has attended moves up a little, the first stays first; limit: 1 to 100.
 Result: each event once, with the reason. Errors: 22023 bad argument.';
-
-CREATE VIEW evently.trending AS
-SELECT s.event_id, e.title, e.start_time, s.tickets
-FROM (
-	SELECT x.event_id, sum(x.tickets)::bigint AS tickets
-	FROM (
-		SELECT h.event_id, h.tickets FROM evently.sales_hourly h
-		WHERE h.hour >= date_trunc('hour', now(), 'UTC') - interval '24 hours'
-		UNION ALL
-		SELECT k.event_id, 1 FROM evently.tickets k
-		JOIN evently.orders o ON o.order_id = k.order_id AND o.channel = 'SALE'
-		WHERE k.ticket_id > coalesce((SELECT p.ticket_id FROM evently.sales_progress p), 0)
-			AND k.issued_at > now() - interval '24 hours' AND k.transferred_from IS NULL) x
-	GROUP BY x.event_id) s
-JOIN evently.events e ON e.event_id = s.event_id;
-COMMENT ON VIEW evently.trending IS 'Tickets sold in the last 24 hours by event, true to the last confirmed order';
-COMMENT ON COLUMN evently.trending.event_id IS 'Event';
-COMMENT ON COLUMN evently.trending.title IS 'Title';
-COMMENT ON COLUMN evently.trending.start_time IS 'When it starts';
-COMMENT ON COLUMN evently.trending.tickets IS 'Tickets sold';

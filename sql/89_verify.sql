@@ -12,7 +12,8 @@ BEGIN ATOMIC
 	UNION ALL SELECT v.check_name, v.object, v.detail FROM evently.verify_bookings() v
 	UNION ALL SELECT v.check_name, v.object, v.detail FROM evently.verify_door() v
 	UNION ALL SELECT v.check_name, v.object, v.detail FROM evently.verify_waitlist() v
-	UNION ALL SELECT v.check_name, v.object, v.detail FROM evently.verify_search() v;
+	UNION ALL SELECT v.check_name, v.object, v.detail FROM evently.verify_search() v
+	UNION ALL SELECT v.check_name, v.object, v.detail FROM evently.verify_reports() v;
 END;
 COMMENT ON FUNCTION evently.verify IS
 'Every invariant checked against the records, in one snapshot, at any time. Result: a row for each breach; none when all is well.';

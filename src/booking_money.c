@@ -12,6 +12,7 @@
 
 #include "money.h"
 #include "refusal.h"
+#include "roles.h"
 
 static char *
 numeric_string(Datum value)
@@ -58,6 +59,7 @@ ev_add_booking_addon(PG_FUNCTION_ARGS)
 	};
 
 	ev_connect();
+	require_own_booking(EV_MANAGERS, booking_id);
 	{
 		Booking    *booking = lock_booking(booking_id, false);
 

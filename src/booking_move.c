@@ -10,6 +10,7 @@
 #include "common/int.h"
 
 #include "refusal.h"
+#include "roles.h"
 
 /* An event's new times, and by how much they differ. */
 typedef struct EventMove
@@ -177,6 +178,7 @@ ev_reschedule_booking(PG_FUNCTION_ARGS)
 	require_order_of_times(start_time, end_time, "start_time", "end_time");
 
 	ev_connect();
+	require_own_booking(EV_MANAGERS, booking_id);
 	booking = lock_booking(booking_id, true);
 	now = GetCurrentTimestamp();
 

@@ -19,6 +19,7 @@
 #include "locks.h"
 #include "money.h"
 #include "refusal.h"
+#include "roles.h"
 #include "search_index.h"
 #include "sold_out.h"
 #include "spi_util.h"
@@ -313,6 +314,7 @@ ev_create_event(PG_FUNCTION_ARGS)
 	values[14] = TimestampTzGetDatum(transfer_deadline);
 
 	ev_connect();
+	require_organizer(EV_MANAGERS, PG_GETARG_INT64(0));
 	check_language(language);
 	if (!PG_ARGISNULL(5))
 	{
@@ -372,6 +374,7 @@ ev_create_tier(PG_FUNCTION_ARGS)
 	values[8] = Int32GetDatum(held_back);
 
 	ev_connect();
+	require_own_event(EV_MANAGERS, event_id);
 	lock_event_exclusive(event_id);
 	event = read_terms(event_id, NULL, 0);
 	if (!event->found)

@@ -18,7 +18,9 @@
 
 #include "door.h"
 #include "refusal.h"
+#include "roles.h"
 #include "spi_util.h"
+#include "tickets.h"
 
 PG_FUNCTION_INFO_V1(ev_check_in);
 PG_FUNCTION_INFO_V1(ev_validate_ticket);
@@ -168,6 +170,10 @@ ev_check_in(PG_FUNCTION_ARGS)
 	Datum		answer;
 
 	ev_connect();
+	if (door.event_id != 0)
+		require_own_event(EV_DOORS, door.event_id);
+	else
+		require_role(EV_DOORS);
 	identify(VARDATA_ANY(token), VARSIZE_ANY_EXHDR(token), door.now, &presented);
 	for (int tries = 1;; tries++)
 	{
@@ -205,6 +211,10 @@ ev_validate_ticket(PG_FUNCTION_ARGS)
 	Datum		answer;
 
 	ev_connect();
+	if (door.event_id != 0)
+		require_own_event(EV_DOORS, door.event_id);
+	else
+		require_role(EV_DOORS);
 	identify(VARDATA_ANY(token), VARSIZE_ANY_EXHDR(token), door.now, &presented);
 	look_up(&presented, door.gate, &ticket);
 	result = judge(&presented, &ticket, door.event_id, door.now, &reason);
@@ -239,6 +249,7 @@ ev_undo_check_in(PG_FUNCTION_ARGS)
 	char	   *status;
 
 	ev_connect();
+	require_own_ticket(EV_MANAGERS, ticket_id);
 	if (spi_run(&lock, values, NULL) == 0)
 		raise_no_ticket(ticket_id);
 	status = spi_text(0, 1);
@@ -252,5 +263,5 @@ ev_undo_check_in(PG_FUNCTION_ARGS)
 	(void) spi_run(&undo_entry, values, NULL);
 	(void) spi_run(&undo_rivals, values, NULL);
 	(void) spi_run(&free_ticket, values, NULL);
-	return ev_finish(spi_result(0, 1));
+	return ticket_for_session(ev_finish(spi_result(0, 1)));
 }

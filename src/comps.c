@@ -13,6 +13,7 @@
 #include "json_args.h"
 #include "locks.h"
 #include "refusal.h"
+#include "roles.h"
 #include "spi_util.h"
 #include "terms.h"
 #include "tickets.h"
@@ -120,6 +121,7 @@ ev_issue_comps(PG_FUNCTION_ARGS)
 	InitMaterializedSRF(fcinfo, 0);
 
 	ev_connect();
+	require_own_tier(EV_MANAGERS, tier_id);
 	event_id = event_of_tier(tier_id);
 	lock_event_shared(event_id);
 	require_open_event(event_id, read_terms(event_id, NULL, 0)->status);
@@ -133,7 +135,8 @@ ev_issue_comps(PG_FUNCTION_ARGS)
 	values[0] = Int64GetDatum(order_id);
 	rows = spi_run(&tickets, values, NULL);
 	for (uint64 i = 0; i < rows; i++)
-		tuplestore_puttuple(rsinfo->setResult, SPI_tuptable->vals[i]);
+		tuplestore_puttuple(rsinfo->setResult,
+							hide_secret(SPI_tuptable->vals[i], SPI_tuptable->tupdesc));
 	ev_finish((Datum) 0);
 	return (Datum) 0;
 }

@@ -17,6 +17,7 @@
 
 #include "guards.h"
 #include "refusal.h"
+#include "roles.h"
 #include "row_fetch.h"
 #include "spi_util.h"
 
@@ -159,7 +160,8 @@ read_surroundings(DoorTicket *ticket, const char *gate)
 {
 	static const RowFetch event = {
 		"events", "events_pkey", F_INT8EQ,
-		{"status", "doors_open", "start_time", "last_admission", "end_time", "gate_tiers"}
+		{"status", "doors_open", "start_time", "last_admission", "end_time", "gate_tiers",
+		"organizer_id"}
 	};
 	static const RowFetch tier = {
 		"ticket_tiers", "ticket_tiers_pkey", F_INT8EQ, {"name"}
@@ -178,6 +180,7 @@ read_surroundings(DoorTicket *ticket, const char *gate)
 												row.values[2], row.values[3]));
 	ticket->gate_admits = row.nulls[5] ||
 		gate_admits(DatumGetJsonbP(row.values[5]), gate, ticket->tier_id);
+	ticket->organizer_id = fetched_int64(&row, 6);
 
 	if (fetch_row(&tier, Int64GetDatum(ticket->tier_id), &row))
 		ticket->tier_name = fetched_text(&row, 0);
@@ -274,7 +277,8 @@ find_ticket(const Presented *presented, DoorTicket *ticket)
 
 /*
  * Find the ticket of what was presented, as it is now, and what the door asks
- * about it. To be called within SPI.
+ * about it. A door that is tied to an organizer knows no other's tickets. To be
+ * called within SPI.
  */
 void
 look_up(const Presented *presented, const char *gate, DoorTicket *ticket)
@@ -283,9 +287,12 @@ look_up(const Presented *presented, const char *gate, DoorTicket *ticket)
 	if (presented->kind == PRESENTED_NOTHING)
 		return;
 	if (find_ticket(presented, ticket))
+	{
 		read_surroundings(ticket, gate);
-	else
-		memset(ticket, 0, sizeof(*ticket));
+		if (session_has_organizer(EV_DOORS, ticket->organizer_id))
+			return;
+	}
+	memset(ticket, 0, sizeof(*ticket));
 }
 
 /*

@@ -37,6 +37,7 @@ typedef struct DoorTicket
 	bool		found;
 	int64		ticket_id;
 	int64		event_id;
+	int64		organizer_id;
 	int64		tier_id;
 	char	   *tier_name;
 	char	   *attendee_name;

@@ -23,6 +23,7 @@
 #include "base64url.h"
 #include "guards.h"
 #include "refusal.h"
+#include "roles.h"
 #include "row_fetch.h"
 #include "spi_util.h"
 
@@ -326,6 +327,7 @@ ev_event_jwks(PG_FUNCTION_ARGS)
 	Datum		values[] = {Int64GetDatum(event_id)};
 
 	ev_connect();
+	require_own_event(EV_DOORS, event_id);
 	if (spi_read_fresh(&read, values, NULL) == 0)
 		raise_not_found("event", event_id);
 	return ev_finish(spi_result(0, 1));

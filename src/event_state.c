@@ -13,6 +13,7 @@
 #include "locks.h"
 #include "orders.h"
 #include "refunds.h"
+#include "roles.h"
 #include "sold_out.h"
 #include "spi_util.h"
 #include "terms.h"
@@ -134,6 +135,7 @@ ev_publish_event(PG_FUNCTION_ARGS)
 	char	   *status;
 
 	ev_connect();
+	require_own_event(EV_MANAGERS, event_id);
 	status = lock_event(event_id);
 	if (strcmp(status, "DRAFT") != 0)
 		raise_wrong_event_state(event_id, status, "published", "Only a DRAFT can be published.");
@@ -154,6 +156,7 @@ ev_open_sale(PG_FUNCTION_ARGS)
 	Datum		row;
 
 	ev_connect();
+	require_own_event(EV_MANAGERS, event_id);
 	status = lock_event(event_id);
 	if (strcmp(status, "PUBLISHED") != 0)
 		raise_wrong_event_state(event_id, status, "put on sale", strcmp(status, "DRAFT") == 0
@@ -177,6 +180,7 @@ ev_pause_sale(PG_FUNCTION_ARGS)
 	char	   *status;
 
 	ev_connect();
+	require_own_event(EV_MANAGERS, event_id);
 	status = lock_event(event_id);
 	if (strcmp(status, "ON_SALE") != 0 && strcmp(status, "SOLD_OUT") != 0)
 		raise_wrong_event_state(event_id, status, "paused",
@@ -194,6 +198,7 @@ ev_complete_event(PG_FUNCTION_ARGS)
 	Datum		row;
 
 	ev_connect();
+	require_own_event(EV_MANAGERS, event_id);
 	status = lock_event(event_id);
 	if (strcmp(status, "DRAFT") == 0)
 		raise_wrong_event_state(event_id, status, "completed", "Publish or cancel the event.");
@@ -336,6 +341,7 @@ ev_cancel_event(PG_FUNCTION_ARGS)
 	Datum		row;
 
 	ev_connect();
+	require_own_event(EV_MANAGERS, event_id);
 	require_open_event(event_id, lock_event(event_id));
 	now = GetCurrentTimestamp();
 	row = set_status(event_id, "CANCELLED", reason);

@@ -32,6 +32,7 @@
 #include "base64url.h"
 #include "crypto.h"
 #include "refusal.h"
+#include "roles.h"
 #include "spi_util.h"
 
 PG_FUNCTION_INFO_V1(ev_offline_manifest);
@@ -172,6 +173,7 @@ ev_offline_manifest(PG_FUNCTION_ARGS)
 	values[2] = TimestampTzGetDatum(GetCurrentTimestamp());
 	values[3] = BoolGetDatum(full);
 	values[4] = FullTransactionIdGetDatum(FullTransactionIdFromU64(since));
+	require_own_event(EV_DOORS, event_id);
 	if (spi_read_fresh(full ? &everything : &changes, values, NULL) == 0)
 		raise_not_found("event", event_id);
 	return ev_finish(spi_result(0, 1));

@@ -13,6 +13,7 @@
 #include "locks.h"
 #include "money.h"
 #include "refusal.h"
+#include "roles.h"
 #include "sold_out.h"
 #include "spi_util.h"
 #include "terms.h"
@@ -115,7 +116,8 @@ find_refund(const char *refund_id, const Order *order, Datum ticket_ids, bool al
 	if (spi_int64(0, 2) != order->order_id ||
 		!DatumGetBool(spi_datum(0, 3, &isnull)))
 		raise_bad_argument(psprintf("refund \"%s\" was made with other content", refund_id),
-						   psprintf("It is of order " INT64_FORMAT ".", spi_int64(0, 2)),
+						   session_is_unrestricted(EV_MANAGERS) || spi_int64(0, 2) == order->order_id
+						   ? psprintf("It is of order " INT64_FORMAT ".", spi_int64(0, 2)) : NULL,
 						   "Use an id of its own for each refund.");
 	*row = spi_result(0, 1);
 	return true;
@@ -324,6 +326,7 @@ ev_refund_order(PG_FUNCTION_ARGS)
 		raise_bad_argument("restock must not be null", NULL, NULL);
 
 	ev_connect();
+	require_own_order(EV_MANAGERS, order_id);
 	order = read_order(order_id);
 	lock_event_shared(order->event_id);
 	order = lock_order(order_id);

@@ -22,6 +22,7 @@
 #include "json_args.h"
 #include "locks.h"
 #include "refusal.h"
+#include "roles.h"
 #include "spi_util.h"
 
 PG_FUNCTION_INFO_V1(ev_sync_check_ins);
@@ -334,8 +335,9 @@ answer(FunctionCallInfo fcinfo, int64 event_id, const char *device, ReportedScan
 		" s.ticket_id, t.status, s.scanned_at, h.scanned_at, h.gate, h.device"
 		" FROM chosen"
 		" JOIN evently.scans s ON s.scan_id = chosen.scan_id"
-		" LEFT JOIN evently.tickets t ON t.ticket_id = s.ticket_id"
+		" LEFT JOIN evently.tickets t ON t.ticket_id = s.ticket_id AND t.event_id = $1"
 		" LEFT JOIN evently.scans h ON h.ticket_id = s.ticket_id AND h.result = 'ADMIT'"
+		"  AND h.event_id = $1"
 		" ORDER BY chosen.n, s.scan_id", INT8OID, TEXTOID, TEXTARRAYOID);
 	ReturnSetInfo *rsinfo = (ReturnSetInfo *) fcinfo->resultinfo;
 	Datum	   *ids = palloc(sizeof(Datum) * Max(n, 1));
@@ -377,6 +379,7 @@ ev_sync_check_ins(PG_FUNCTION_ARGS)
 	InitMaterializedSRF(fcinfo, 0);
 
 	ev_connect();
+	require_own_event(EV_DOORS, event_id);
 	if (spi_read_fresh(&find_event, values, NULL) == 0)
 		raise_not_found("event", event_id);
 	lock_device(event_id, device);

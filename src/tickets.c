@@ -7,6 +7,10 @@
  */
 #include "tickets.h"
 
+#include "access/htup_details.h"
+#include "utils/typcache.h"
+
+#include "roles.h"
 #include "spi_util.h"
 
 /* What an order is for, sorted by tier. */
@@ -133,6 +137,31 @@ order_tickets(int64 order_id, bool *isnull)
 	(void) spi_read_fresh(&query, values, NULL);
 	*isnull = spi_is_null(0, 1);
 	return *isnull ? (Datum) 0 : spi_result(0, 1);
+}
+
+/* A ticket's row; the secret is null unless the session is an application. */
+HeapTuple
+hide_secret(HeapTuple ticket, TupleDesc desc)
+{
+	int			column = SPI_fnumber(desc, "qr_code");
+	Datum		secret = (Datum) 0;
+	bool		isnull = true;
+
+	if (session_is_unrestricted(EV_ROLE_APP))
+		return ticket;
+	return heap_modify_tuple_by_cols(ticket, desc, 1, &column, &secret, &isnull);
+}
+
+/* The same for a row as a value. */
+Datum
+ticket_for_session(Datum row)
+{
+	HeapTupleHeader header = DatumGetHeapTupleHeader(row);
+	HeapTupleData tuple = {.t_len = HeapTupleHeaderGetDatumLength(header), .t_data = header};
+	TupleDesc	desc = lookup_rowtype_tupdesc_copy(HeapTupleHeaderGetTypeId(header),
+												   HeapTupleHeaderGetTypMod(header));
+
+	return heap_copy_tuple_as_datum(hide_secret(&tuple, desc), desc);
 }
 
 /* Tell an order's buyer; amount and reason may be left out. */

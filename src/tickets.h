@@ -10,6 +10,8 @@
 
 #include "postgres.h"
 
+#include "access/htup.h"
+#include "access/tupdesc.h"
 #include "datatype/timestamp.h"
 
 #include "json_args.h"
@@ -20,6 +22,8 @@ extern Attendee *seat_attendees(const Selection *items, int nitems,
 extern Datum issue_tickets(int64 order_id, int64 event_id, const Attendee *seats, int n,
 						   TimestampTz now);
 extern Datum order_tickets(int64 order_id, bool *isnull);
+extern HeapTuple hide_secret(HeapTuple ticket, TupleDesc desc);
+extern Datum ticket_for_session(Datum row);
 extern void notify_buyer(const char *kind, int64 order_id, Datum amount, const char *reason,
 						 TimestampTz now);
 

@@ -13,6 +13,7 @@
 #include "line.h"
 #include "locks.h"
 #include "reserve.h"
+#include "roles.h"
 #include "sold_out.h"
 #include "spi_util.h"
 #include "terms.h"
@@ -207,6 +208,7 @@ ev_set_tier_quantity(PG_FUNCTION_ARGS)
 	Datum		row;
 
 	ev_connect();
+	require_own_tier(EV_MANAGERS, tier_id);
 	tier = lock_tier(tier_id);
 	shards = tier->shards;
 	if (total > tier->total)
@@ -234,6 +236,7 @@ ev_set_held_back(PG_FUNCTION_ARGS)
 	Datum		row;
 
 	ev_connect();
+	require_own_tier(EV_MANAGERS, tier_id);
 	tier = lock_tier(tier_id);
 	if (n > tier->held_back)
 		withdraw_stock(tier, n - tier->held_back);

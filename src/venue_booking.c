@@ -13,6 +13,7 @@
 #include "locks.h"
 #include "money.h"
 #include "refusal.h"
+#include "roles.h"
 #include "tier_stock.h"
 
 /*
@@ -113,6 +114,11 @@ ev_book_venue(PG_FUNCTION_ARGS)
 	window.teardown_hours = arg_hours(fcinfo, 5, "teardown_hours_after", &teardown_null);
 
 	ev_connect();
+	if (event_id != 0)
+		require_own_event(EV_MANAGERS, event_id);
+	else if (!session_is_unrestricted(EV_MANAGERS))
+		raise_error(ERRCODE_INSUFFICIENT_PRIVILEGE, "permission denied to book without an event",
+					NULL, "Name one of the organizer's own events.");
 	lock_venue_exclusive(window.venue_id);
 	if (event_id != 0)
 		lock_event_and_row(event_id);
@@ -158,6 +164,7 @@ ev_cancel_booking(PG_FUNCTION_ARGS)
 	Booking    *booking;
 
 	ev_connect();
+	require_own_booking(EV_MANAGERS, booking_id);
 	booking = lock_booking(booking_id, true);
 	if (strcmp(booking->status, "CANCELLED") == 0)
 		raise_error(ERRCODE_EVENTLY_WRONG_STATE,
@@ -204,6 +211,8 @@ ev_assign_booking(PG_FUNCTION_ARGS)
 	TimestampTz now;
 
 	ev_connect();
+	require_own_booking(EV_MANAGERS, booking_id);
+	require_own_event(EV_MANAGERS, event_id);
 
 	/* The event it has now, if any, must be cancelled, which is for good. */
 	booking = lock_booking(booking_id, false);

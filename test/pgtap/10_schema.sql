@@ -113,8 +113,8 @@ SELECT pg_temp.has_columns('confirmation', ARRAY['outcome text', 'reservation ev
 SELECT pg_temp.has_columns('tier_inventory', ARRAY['tier_id bigint', 'event_id bigint', 'name text',
 	'total_quantity integer', 'available_quantity bigint', 'held_quantity bigint', 'sold_quantity bigint',
 	'offered bigint', 'gathering bigint', 'held_back integer']);
-SELECT pg_temp.has_columns('refunds_due', ARRAY['refund_id text', 'order_id bigint', 'event_id bigint', 'buyer_id bigint',
-	'payment_id text', 'amount evently.amount', 'currency evently.currency_code', 'reason text', 'status text']);
+SELECT pg_temp.has_columns('refunds_due', ARRAY['refund_id text', 'order_id bigint', 'event_id bigint',
+	'payment_id text', 'amount numeric', 'currency text', 'reason text', 'status text']);
 
 -- Ids stay below 2^53, for JavaScript, and belong to sequences of their own.
 SELECT is_empty($$

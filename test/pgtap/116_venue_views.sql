@@ -8,14 +8,14 @@ SELECT pg_temp.match('2031-04-05 20:00+11', :venue) AS event \gset
 -- The clocks go back by half an hour at 2:00, at 15:00 UTC.
 SELECT pg_temp.book(:venue, '2031-04-05 19:00+11', '2031-04-05 23:00+11', :event) AS booking \gset
 SELECT results_eq(format($$SELECT venue_name, timezone, status, event_title, event_status, start_time, end_time, occupied_from, occupied_until,
-		local_start, local_end, local_occupied_from, local_occupied_until, local_event_start, local_event_end
+		start_time_local, end_time_local, occupied_from_local, occupied_until_local, event_start_local, event_end_local
 	FROM evently.venue_calendar WHERE booking_id = %s$$, :booking),
 	$$VALUES ('Ground', 'Australia/Lord_Howe', 'CONFIRMED', 'Test Match', 'DRAFT',
 		'2031-04-05 08:00+00'::timestamptz, '2031-04-05 12:00+00'::timestamptz, '2031-04-05 02:00+00'::timestamptz, '2031-04-05 16:00+00'::timestamptz,
 		'2031-04-05 19:00'::timestamp, '2031-04-05 23:00'::timestamp, '2031-04-05 13:00'::timestamp, '2031-04-06 02:30'::timestamp,
 		'2031-04-05 20:00'::timestamp, '2031-04-05 22:00'::timestamp)$$,
 	'four hours of teardown end at half past two: the clocks went back half an hour');
-SELECT results_eq(format($$SELECT event_id, event_title, local_event_start FROM evently.venue_calendar WHERE booking_id = %s$$,
+SELECT results_eq(format($$SELECT event_id, event_title, event_start_local FROM evently.venue_calendar WHERE booking_id = %s$$,
 		pg_temp.book(:venue, '2031-06-01', '2031-06-02')),
 	'SELECT NULL::bigint, NULL, NULL::timestamp', 'a hire without an event is there too');
 SELECT FROM evently.cancel_booking(:booking);

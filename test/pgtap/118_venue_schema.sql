@@ -38,7 +38,7 @@ FROM (VALUES
 		'currency text', 'distance_m double precision']),
 	('venue_calendar', ARRAY['venue_id bigint', 'venue_name text', 'timezone text', 'booking_id bigint', 'status text', 'event_id bigint', 'event_title text',
 		'start_time timestamptz', 'end_time timestamptz', 'occupied_from timestamptz', 'occupied_until timestamptz',
-		'local_start timestamp without time zone', 'local_end timestamp without time zone']),
+		'start_time_local timestamp without time zone', 'end_time_local timestamp without time zone']),
 	('venue_utilisation', ARRAY['venue_id bigint', 'month date', 'bookings bigint', 'occupied_hours numeric', 'month_hours numeric', 'percent_occupied numeric']),
 	('venue_invoices', ARRAY['booking_id bigint', 'venue_id bigint', 'event_id bigint', 'organizer_id bigint', 'status text', 'hire numeric', 'addons numeric',
 		'total numeric', 'deposit_required numeric', 'deposit numeric', 'deposit_due numeric', 'deposit_to_return numeric', 'deposit_returned numeric',

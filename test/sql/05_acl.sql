@@ -61,6 +61,7 @@ RESET ROLE;
 -- Descriptive columns, prices, windows and limits may be given to be changed directly; the rest then stays shut.
 GRANT SELECT, UPDATE (title, description, max_tickets_per_buyer) ON evently.events TO regress_evently_app;
 GRANT SELECT, UPDATE (price, sale_start, sale_end, max_per_order) ON evently.ticket_tiers TO regress_evently_app;
+GRANT EXECUTE ON FUNCTION evently.managed_organizers TO regress_evently_app; -- the rows' policies call it
 SET ROLE regress_evently_app;
 UPDATE evently.events SET title = 'Cup Final', max_tickets_per_buyer = 4;
 UPDATE evently.ticket_tiers SET price = 12.5, max_per_order = 4;
@@ -73,7 +74,7 @@ RESET ROLE;
 -- run_jobs() runs as its caller, who needs its parts.
 GRANT EXECUTE ON PROCEDURE evently.run_jobs TO regress_evently_app;
 GRANT EXECUTE ON FUNCTION evently.release_expired_orders, evently.refresh_sold_out_labels,
-	evently.roll_up_sales, evently.forget_past_events,
+	evently.roll_up_sales, evently.roll_up_daily_sales, evently.forget_past_events,
 	evently.release_lapsed_bookings, evently.release_expired_offers, evently.settle_waitlists,
 	evently.clean_notifications, evently.record_job_run TO regress_evently_app;
 SET ROLE regress_evently_app;

@@ -84,7 +84,7 @@ is(in_database('quiet', q{
 	WHERE c.relnamespace = 'evently'::regnamespace AND c.relkind IN ('r', 'v') AND has_table_privilege('evently_jobs', c.oid, p)}),
 	0, 'no table or view is open to it');
 like(in_database('quiet', 'SELECT job, rows, error FROM evently.job_status WHERE last_run IS NOT NULL ORDER BY job'),
-	qr/^clean_notifications\|0\|\nforget_past_events\|0\|\nrefresh_sold_out_labels\|0\|\nrelease_expired_offers\|0\|\nrelease_expired_orders\|0\|\n.*roll_up_sales\|0\|\nsettle_waitlists\|0\|$/s,
+	qr/^clean_notifications\|0\|\nforget_past_events\|0\|\nrefresh_sold_out_labels\|0\|\nrelease_expired_offers\|0\|\nrelease_expired_orders\|0\|\n.*roll_up_daily_sales\|0\|\nroll_up_sales\|0\|\nsettle_waitlists\|0\|$/s,
 	'job_status shows the run');
 like(error_of($node, 'quiet', 'BEGIN; CALL evently.run_jobs()'), qr/2D000/, 'not inside a transaction block');
 
