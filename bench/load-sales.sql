@@ -2,7 +2,7 @@
 -- events (past and coming), orders of every kind, payments, tickets, refunds,
 -- transfers, comps, scans. verify() finds nothing wrong with it.
 --
---   psql -v tickets=10000000 [-v today=2026-01-01] -f bench/load-sales.sql
+--   psql -v tickets=10000000 [-v events=2500] [-v today=2026-01-01] -f bench/load-sales.sql
 --
 -- The same arguments give the same rows: whatever is drawn is a hash of a number.
 -- Into a fresh database, by a superuser; foreign keys are not checked meanwhile.
@@ -11,13 +11,16 @@
 \else
 SELECT current_date AS today \gset
 \endif
+\if :{?events}
+\else
+SELECT greatest(20, :tickets / 4000) AS events \gset
+\endif
 SET client_min_messages = warning;
 SET timezone = 'UTC';
 SET session_replication_role = replica;
 SET synchronous_commit = off;
 SET work_mem = '256MB';
-SELECT greatest(20, :tickets / 4000) AS events, ceil(:tickets * 0.443) AS orders,
-	timestamptz :'today' AS today \gset
+SELECT ceil(:tickets * 0.443) AS orders, timestamptz :'today' AS today \gset
 
 CREATE SCHEMA IF NOT EXISTS bench;
 -- A number from [0, 1), by what is drawn for what.
