@@ -113,21 +113,41 @@ sub write_down
 	return scalar(my @lines = split /\n/, $lines);
 }
 
+# The line to a standby breaks.
+sub cut_off
+{
+	my ($primary, $follower) = @_;
+	$follower->append_conf('postgresql.conf', q{primary_conninfo = ''});
+	$follower->reload;
+	$primary->poll_query_until('postgres', 'SELECT count(*) = 0 FROM pg_stat_replication') or die 'the standby still follows';
+	return;
+}
+
 # Sold out would end the sale too early.
-$node->safe_psql('season', "SELECT FROM evently.set_tier_quantity($tier, 4000)");
+$node->safe_psql('season', "SELECT FROM evently.set_tier_quantity($tier, 4500)");
 $node->append_conf('postgresql.conf', q{synchronous_standby_names = '*'});
 $node->reload;
 $node->poll_query_until('postgres', q{SELECT sync_state = 'sync' FROM pg_stat_replication}) or die 'no synchronous standby';
-my @buyers = buyers($node, 6, 500);
+
+my @buyers = buyers($node, 6, 600);
 for (1 .. 10 * $PostgreSQL::Test::Utils::timeout_default)
 {
 	usleep(100_000);
 	last if 120 < (() = told(@buyers) =~ /^ticket/mg);
 }
+# A moment before, the standby is cut off: from then on nobody is told anything.
+cut_off($node, $standby);
+my $told = '';
+for (1 .. 2 * $PostgreSQL::Test::Utils::timeout_default)
+{
+	last if $told eq told(@buyers);
+	$told = told(@buyers);
+	usleep(500_000);
+}
 kill_everything($node);
 $_->{run}->finish for @buyers;
 is(scalar(grep { slurp_file("$_->{file}.err") =~ /server closed the connection|connection to server was lost/ } @buyers), 6,
-	'the server was killed in the middle of the sale of every client');
+	'the server was killed in the middle of the sale of every client, none of whom it told anything without its standby');
 
 $standby->promote;
 cmp_ok(write_down($standby, told(@buyers)), '>', 200, 'clients were told of orders and tickets');
@@ -143,9 +163,7 @@ is_working($standby, 'season', 'after the failover');
 
 # The standby that was promoted is the server now.
 my $behind = standby_of($standby, 'third');
-$behind->append_conf('postgresql.conf', q{primary_conninfo = ''});
-$behind->reload;
-$standby->poll_query_until('postgres', 'SELECT count(*) = 0 FROM pg_stat_replication') or die 'the standby still follows';
+cut_off($standby, $behind);
 # More than the 32 ids that a sequence's WAL record is ahead.
 @buyers = buyers($standby, 2, 40);
 $_->{run}->finish for @buyers;
