@@ -97,7 +97,7 @@ CREATE FUNCTION evently.reapply_grants()
 	SET search_path = pg_catalog, pg_temp SET jit = off
 	AS 'MODULE_PATHNAME', 'ev_reapply_grants';
 COMMENT ON FUNCTION evently.reapply_grants IS
-'Give each role of role_grants what it lacks, and take back what its kinds give no more: to be called after an update of the extension and after a restore. Only for the extension''s owner.
+'Give each role of role_grants what it lacks, and take back what its kinds give no more; give a role that runs the jobs (grant_jobs) those that are new: to be called after an update of the extension and after a restore. Only for the extension''s owner.
 Result: what was done: GRANTED or REVOKED with the privilege, or ROLE MISSING for a role that was dropped or renamed (rename it back, or revoke_role the old name and grant_role the new one); none when all was in place. Errors: 42501 not the owner.';
 
 /*

@@ -18,6 +18,7 @@
 #include "utils/resowner.h"
 
 #include "guc.h"
+#include "jobs.h"
 #include "refusal.h"
 #include "spi_util.h"
 
@@ -269,6 +270,21 @@ require_pg_cron(const char *here, const char *elsewhere, const char *without)
 				"extension pg_cron is not in this database",
 				psprintf("It belongs in database \"%s\".", home),
 				psprintf("%sRun there: %s;", here, elsewhere));
+}
+
+/* What is granted to a role that runs the jobs, as role_privileges writes it. */
+Datum
+job_privileges(void)
+{
+	static const char *const others[] = {"run_jobs", "record_job_run"};
+	Datum		privileges[lengthof(jobs) + lengthof(others)];
+	int			n = 0;
+
+	for (size_t i = 0; i < lengthof(others); i++)
+		privileges[n++] = CStringGetTextDatum(psprintf("EXECUTE ON ROUTINE evently.%s", others[i]));
+	for (size_t i = 0; i < lengthof(jobs); i++)
+		privileges[n++] = CStringGetTextDatum(psprintf("EXECUTE ON ROUTINE evently.%s", jobs[i]));
+	return datum_array(privileges, NULL, n, TEXTOID);
 }
 
 /* Let a role run the jobs, and no more. */

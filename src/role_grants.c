@@ -16,6 +16,7 @@
 #include "miscadmin.h"
 #include "utils/acl.h"
 
+#include "jobs.h"
 #include "refusal.h"
 #include "spi_util.h"
 
@@ -368,6 +369,34 @@ ev_revoke_role(PG_FUNCTION_ARGS)
 	return ev_finish((Datum) 0);
 }
 
+/* A role that runs the jobs (grant_jobs) needs those of a later version too. */
+static void
+give_new_jobs(ReturnSetInfo *rsinfo)
+{
+	static SpiQuery query = SPI_QUERY(
+		"SELECT r.rolname::text, j.grant_text FROM pg_proc p, aclexplode(p.proacl) a"
+		" JOIN pg_roles r ON r.oid = a.grantee, unnest($1) j (grant_text)"
+		" WHERE p.oid = 'evently.run_jobs()'::regprocedure AND a.grantee <> p.proowner"
+		" AND j.grant_text NOT IN (" HELD("r.oid") ")"
+		" ORDER BY r.rolname, j.grant_text COLLATE \"C\"",
+		TEXTARRAYOID);
+	Datum		values[1] = {job_privileges()};
+	int			n = (int) spi_run(&query, values, NULL);
+	char	  **roles = palloc(sizeof(char *) * Max(n, 1));
+	char	  **privileges = palloc(sizeof(char *) * Max(n, 1));
+
+	for (int i = 0; i < n; i++)
+	{
+		roles[i] = spi_text(i, 1);
+		privileges[i] = spi_text(i, 2);
+	}
+	for (int i = 0; i < n; i++)
+	{
+		change_privilege(true, privileges[i], roles[i]);
+		report(rsinfo, roles[i], "GRANTED", privileges[i]);
+	}
+}
+
 /* reapply_grants() */
 PG_FUNCTION_INFO_V1(ev_reapply_grants);
 Datum
@@ -386,5 +415,6 @@ ev_reapply_grants(PG_FUNCTION_ARGS)
 	roles = spi_strings(&query, NULL, &n);
 	for (int i = 0; i < n; i++)
 		bring_up_to_date(roles[i], rsinfo);
+	give_new_jobs(rsinfo);
 	return ev_finish((Datum) 0);
 }

@@ -69,6 +69,25 @@ DROP VIEW evently.venue_invoices, evently.venue_invoice_lines, evently.venue_uti
 	evently.refunds_due, evently.tier_inventory, evently.waitlist_status, evently.outbox_status, evently.job_status,
 	evently.trending;
 
+/* Roles: what was granted by hand says nothing about organizers. */
+DO $$
+DECLARE
+	roles text;
+BEGIN
+	SELECT string_agg(DISTINCT quote_ident(r.rolname), ', ') INTO roles
+	FROM (SELECT p.proacl AS acl FROM pg_proc p
+		-- The jobs' role was granted by grant_jobs().
+		WHERE p.pronamespace = 'evently'::regnamespace AND p.proname !~ '^(run_jobs|record_job_run|release_|settle_waitlists|refresh_sold|clean_|roll_up_|forget_past)'
+		UNION ALL SELECT c.relacl FROM pg_class c WHERE c.relnamespace = 'evently'::regnamespace) o,
+		aclexplode(o.acl) a JOIN pg_roles r ON r.oid = a.grantee
+	WHERE NOT r.rolsuper AND a.grantee <> a.grantor;
+	IF roles IS NOT NULL THEN
+		RAISE WARNING USING MESSAGE = 'roles with rights in evently that were granted by hand: ' || roles,
+			DETAIL = 'What organizers and doors may call, and the tables events and ticket_tiers, now ask what the session''s login is.',
+			HINT = 'SELECT evently.grant_role(role, ''app'') lets an application go on as before; see the change log.';
+	END IF;
+END $$;
+
 /* Roles: rules that had no comment. */
 COMMENT ON CONSTRAINT amount_is_money ON DOMAIN evently.amount IS 'No NaN, no infinity, no fraction of a thousandth';
 COMMENT ON CONSTRAINT currency_code_is_iso_4217 ON DOMAIN evently.currency_code IS 'Three capital letters';

@@ -99,6 +99,12 @@ SELECT set_eq('SELECT * FROM pg_temp.privileges()',
 	$$SELECT * FROM before UNION SELECT 'evently_test_reporter: SELECT on refunds'$$, 'all as before, and what was granted by hand');
 REVOKE SELECT ON evently.refunds FROM evently_test_reporter;
 
+-- A role that runs the jobs gets what is new among them.
+REVOKE ALL ON FUNCTION evently.settle_waitlists, evently.release_expired_orders FROM evently_test_jobs;
+SELECT results_eq('SELECT * FROM evently.reapply_grants()', $$VALUES
+	('evently_test_jobs'::name, 'GRANTED', 'EXECUTE ON ROUTINE evently.release_expired_orders'),
+	('evently_test_jobs', 'GRANTED', 'EXECUTE ON ROUTINE evently.settle_waitlists')$$, 'the jobs'' role has all jobs again');
+
 -- As after a restore into a cluster where the roles are others, without their privileges.
 UPDATE evently.given_privileges SET role_oid = role_oid::bigint + 100000;
 REVOKE ALL ON ALL TABLES IN SCHEMA evently FROM evently_test_app, evently_test_organizer, evently_test_rival, evently_test_reporter;
