@@ -47,7 +47,8 @@ typedef struct SearchFilter
 	bool		has_price;
 	Datum		price;			/* numrange */
 	bool		available_only;
-	bool		by_price;		/* candidates need their prices, */
+	bool		unranked;		/* candidates need no score, */
+	bool		by_price;		/* but their prices, */
 	bool		by_distance;	/* or their distances */
 } SearchFilter;
 
@@ -60,8 +61,7 @@ typedef struct Candidate
 	int64		sold;			/* in the last week */
 	double		value;			/* what it is sorted by: lowest listed price, or
 								 * metres; negative: none */
-	TSVector	doc;
-	int32		title_words;
+	double		text;			/* how well its words match, 0 to 1 */
 	text	   *category;
 } Candidate;
 
@@ -107,7 +107,8 @@ extern void add_popularity(CandidateList *list);
 extern void drop_doubles(CandidateList *list);
 extern Candidate *find_candidate(const CandidateList *list, int64 event_id);
 extern Candidate *add_candidate(CandidateList *list);
-extern void append_row_candidates(CandidateList *list);
+extern void read_candidates(SpiQuery *query, Datum *values, const char *nulls,
+							const SearchFilter *filter, CandidateList *list);
 
 /* search_rank.c */
 extern int	compare_candidates(const void *a, const void *b);

@@ -84,6 +84,7 @@ price_band(Datum price)
 {
 	static Datum limits[N_PRICE_BANDS - 1];
 	int			band = 0;
+	int			above = N_PRICE_BANDS - 1;
 
 	if (limits[0] == (Datum) 0)
 	{
@@ -94,9 +95,15 @@ price_band(Datum price)
 			limits[i] = DirectFunctionCall1(int4_numeric, Int32GetDatum(band_limits[i]));
 		MemoryContextSwitchTo(old);
 	}
-	while (band < N_PRICE_BANDS - 1 &&
-		   DatumGetInt32(DirectFunctionCall2(numeric_cmp, price, limits[band])) > 0)
-		band++;
+	while (band < above)
+	{
+		int			middle = (band + above) / 2;
+
+		if (DatumGetInt32(DirectFunctionCall2(numeric_cmp, price, limits[middle])) > 0)
+			band = middle + 1;
+		else
+			above = middle;
+	}
 	return band;
 }
 

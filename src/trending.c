@@ -238,16 +238,6 @@ read_tail(TimestampTz now, int64 **event_ids, int64 **sold)
 	return n;
 }
 
-static void
-append_sold(CandidateList *list)
-{
-	int			before = list->n;
-
-	append_row_candidates(list);
-	for (int i = before; i < list->n; i++)
-		list->items[i].sold = spi_int64(i - before, 7);
-}
-
 /* Some events' sales of the day, those that match and are in the list of ids. */
 static void
 read_sold(const SearchFilter *filter, Datum event_ids, CandidateList *list)
@@ -265,8 +255,7 @@ read_sold(const SearchFilter *filter, Datum event_ids, CandidateList *list)
 	use_geography(&query, 4, filter);
 	set_term_args(filter, values, nulls);
 	values[10] = event_ids;
-	(void) spi_read(&query, values, nulls);
-	append_sold(list);
+	read_candidates(&query, values, nulls, filter, list);
 }
 
 /* The n events of all places that sold most, those of them that match. */
@@ -286,8 +275,7 @@ read_best_sellers(const SearchFilter *filter, int n, CandidateList *list)
 	use_geography(&query, 4, filter);
 	set_term_args(filter, values, nulls);
 	values[10] = Int32GetDatum(n);
-	(void) spi_read(&query, values, nulls);
-	append_sold(list);
+	read_candidates(&query, values, nulls, filter, list);
 }
 
 static bool
