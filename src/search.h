@@ -18,6 +18,9 @@
 #include "search_terms.h"
 #include "spi_util.h"
 
+/* So few are looked into one by one, without asking what is rare. */
+#define FEW_DAYS		64
+
 typedef enum
 {
 	SORT_RELEVANCE,
@@ -82,7 +85,7 @@ extern void read_point(SearchFilter *filter, Datum point);
 /* search_read.c */
 extern char *filter_condition(const SearchFilter *filter, char word_kind);
 extern Datum segment_queries(const char *condition, int first_day, int n_days);
-extern Datum sample_query(const char *condition, int rate);
+extern Datum sample_query(const char *condition, int rate, int first_day, int last_day);
 extern void set_filter_args(const SearchFilter *filter, bool without_index,
 							Datum *values, char *nulls);
 extern void set_term_args(const SearchFilter *filter, Datum *values, char *nulls);
@@ -95,6 +98,7 @@ extern void read_soonest(const SearchFilter *filter, const char *condition, int 
 						 int enough, CandidateList *list, bool *complete);
 extern int	first_day_of(const SearchFilter *filter);
 extern int	last_day(void);
+extern int	last_day_of(const SearchFilter *filter);
 extern void read_cheapest(const SearchFilter *filter, double price, int64 event_id, int n,
 						  CandidateList *list);
 extern void read_popular(const SearchFilter *filter, int64 sold, int64 event_id, int n,

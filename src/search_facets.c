@@ -24,7 +24,8 @@
 #define EXACT_MATCHES	10000
 #define SAMPLE_ENOUGH	2500	/* matches that a sample should have */
 #define FEW_IN_SAMPLE	8		/* of 256: no need to look at a finer one */
-#define LISTED_ENOUGH	400		/* a value's, for two standard errors of 10 % */
+#define SURELY_MORE		11000	/* estimated of one in 4: five standard errors more */
+#define LISTED_ENOUGH	900		/* a value's, for three standard errors of 10 % */
 
 typedef struct CountKey
 {
@@ -76,7 +77,7 @@ count_value(counts_hash *counts, int facet, const char *value, int len)
 	if (count == NULL)
 	{
 		/* the value is the row's, and goes with it */
-		key.value = pnstrdup(value, len);
+		key.value = memcpy(palloc(len + 1), value, len);
 		count = counts_insert(counts, key, &found);
 		count->n = 0;
 	}
@@ -154,6 +155,18 @@ spell_value(Count *count)
 		count->key.value = pnstrdup(count->key.value, count->key.len);
 }
 
+static FacetReceiver
+facet_receiver(counts_hash *counts)
+{
+	FacetReceiver receiver = {
+		.pub = {receive_row, start_receiver, end_receiver, end_receiver, DestNone},
+		.counts = counts,
+		.context = CurrentMemoryContext
+	};
+
+	return receiver;
+}
+
 /*
  * Count what matches in some segments; how many. Windows and stock are judged
  * only when the search asks for them.
@@ -169,11 +182,7 @@ count_segments(const SearchFilter *filter, Datum segments, counts_hash *counts)
 	SpiQuery   *query = filter->has_price || filter->available_only ? &judged : &plain;
 	Datum		values[9];
 	char		nulls[9] = "         ";
-	FacetReceiver receiver = {
-		.pub = {receive_row, start_receiver, end_receiver, end_receiver, DestNone},
-		.counts = counts,
-		.context = CurrentMemoryContext
-	};
+	FacetReceiver receiver = facet_receiver(counts);
 
 	use_geography(query, 4, filter);
 	set_filter_args(filter, false, values, nulls);
@@ -184,19 +193,17 @@ count_segments(const SearchFilter *filter, Datum segments, counts_hash *counts)
 
 /* Count day by day; how many, or -1 when it is too many to go on. */
 static int64
-count_exactly(const SearchFilter *filter, const char *condition, counts_hash *counts)
+count_days(const SearchFilter *filter, const char *condition, int first_day, int last_day,
+		   counts_hash *counts)
 {
-	int			day = first_day_of(filter);
-	int			until = last_day();
+	int			day = first_day;
 	int			days = 4;
 	int64		n = 0;
 
-	if (!TIMESTAMP_IS_NOEND(filter->to))
-		until = Min(until, search_day(filter->to - 1));
-	while (day <= until)
+	while (day <= last_day)
 	{
 		CHECK_FOR_INTERRUPTS();
-		days = Min(days, until - day + 1);
+		days = Min(days, last_day - day + 1);
 		n += count_segments(filter, segment_queries(condition, day, days), counts);
 		if (n > EXACT_MATCHES)
 			return -1;
@@ -206,59 +213,120 @@ count_exactly(const SearchFilter *filter, const char *condition, counts_hash *co
 	return n;
 }
 
-/* Count what a sample has of it, anew. */
+/* Count what takes place at the venues within a circle. */
 static int64
-count_sample(const SearchFilter *filter, const char *condition, int rate, counts_hash **counts)
+count_around(const SearchFilter *filter, counts_hash *counts)
 {
-	*counts = counts_create(CurrentMemoryContext, 256, NULL);
-	return count_segments(filter, sample_query(condition, rate), *counts);
+	static SpiQuery query = SPI_QUERY(
+		"SELECT s.category, s.local_month, s.price_from, s.city FROM evently.venues v"
+		" JOIN evently.event_search s ON s.venue_id = v.venue_id"
+		" WHERE evently.is_within(v.location, $1, $2)"
+		"  AND s.start_time >= $3 AND s.start_time < $4 AND s.end_time > $5"
+		"  AND ($6 IS NULL OR s.category = ANY ($6))",
+		InvalidOid, FLOAT8OID, TIMESTAMPTZOID, TIMESTAMPTZOID, TIMESTAMPTZOID, TEXTARRAYOID);
+	Datum		all[13];
+	char		nulls[13];
+	Datum		values[6];
+	FacetReceiver receiver = facet_receiver(counts);
+
+	use_geography(&query, 0, filter);
+	set_term_args(filter, all, nulls);
+	values[0] = filter->near;
+	values[1] = Float8GetDatum(filter->radius);
+	values[2] = TimestampTzGetDatum(filter->from);
+	values[3] = TimestampTzGetDatum(filter->to);
+	values[4] = TimestampTzGetDatum(filter->now);
+	values[5] = all[8];
+	memset(nulls, ' ', 5);
+	nulls[5] = nulls[8];
+	return (int64) spi_read_into(&query, values, nulls, &receiver.pub);
+}
+
+typedef struct Sample
+{
+	const SearchFilter *filter;
+	const char *condition;
+	int			first_day;
+	int			last_day;
+	counts_hash *counts;
+	int64		n;
+	int			rate;
+} Sample;
+
+/* Count what a sample has, anew: how many that makes of all. */
+static int64
+count_sample(Sample *sample, int rate)
+{
+	sample->counts = counts_create(CurrentMemoryContext, 256, NULL);
+	sample->rate = rate;
+	sample->n = count_segments(sample->filter,
+							   sample_query(sample->condition, rate, sample->first_day, sample->last_day),
+							   sample->counts);
+	return sample->n * rate;
+}
+
+/*
+ * Look at the coarsest sample that will do: one that has SAMPLE_ENOUGH. Whether
+ * that is it; if not, it is clear that there are hardly more than can be counted.
+ */
+static bool
+count_by_sample(Sample *sample)
+{
+	int64		about;
+
+	if (sample->last_day - sample->first_day >= FEW_DAYS)
+	{
+		about = count_sample(sample, 256);
+		if (sample->n >= SAMPLE_ENOUGH)
+			return true;
+		if (about >= 64 * SAMPLE_ENOUGH)
+		{
+			count_sample(sample, 64);
+			return true;
+		}
+		if (sample->n <= FEW_IN_SAMPLE)
+			return false;
+		/* five standard errors above what is counted: no need to ask again */
+		if (about > 2 * EXACT_MATCHES && about < 16 * SAMPLE_ENOUGH)
+			return count_sample(sample, 4) > SURELY_MORE;
+	}
+	about = count_sample(sample, 16);
+	if (sample->n >= SAMPLE_ENOUGH)
+		return true;
+	return about > EXACT_MATCHES && count_sample(sample, 4) > SURELY_MORE;
 }
 
 /* Count; rate is 1, or that of the sample which was counted. */
 static int64
 count_matches(const SearchFilter *filter, counts_hash **counts, int *rate)
 {
-	char	   *condition = filter_condition(filter, TERM_WORD);
-	int64		n;
+	Sample		sample = {
+		.filter = filter,
+		.condition = filter_condition(filter, TERM_WORD),
+		.first_day = first_day_of(filter),
+		.last_day = last_day_of(filter)
+	};
+	int			days = sample.last_day - sample.first_day + 1;
+	int64		n = -1;
 
-	*rate = 256;
-	n = count_sample(filter, condition, *rate, counts);
-	if (n >= SAMPLE_ENOUGH)
-		return n;
-	if (4 * n >= SAMPLE_ENOUGH)
+	if (!count_by_sample(&sample))
 	{
-		*rate = 64;
-		return count_sample(filter, condition, *rate, counts);
-	}
-	if (n > FEW_IN_SAMPLE)
-	{
-		*rate = 16;
-		n = count_sample(filter, condition, *rate, counts);
-		if (n >= SAMPLE_ENOUGH)
+		*rate = 1;
+		*counts = counts_create(CurrentMemoryContext, 256, NULL);
+		if (filter->query == NULL && filter->radius >= 0 && !filter->has_price &&
+			!filter->available_only)
+			n = count_around(filter, *counts);
+		else if (days < (last_day() - search_day(filter->now)) / 2)
+			n = count_days(filter, sample.condition, sample.first_day, sample.last_day, *counts);
+		else
+			n = count_segments(filter, every_query(sample.condition), *counts);
+		if (n >= 0 && n <= EXACT_MATCHES)
 			return n;
-		/*
-		 * Near the limit, the sample of one in four says it better: with 10,600
-		 * matches estimated there are not 10,000 (three standard errors).
-		 */
-		if (16 * n > EXACT_MATCHES * 4 / 5)
-		{
-			*rate = 4;
-			n = count_sample(filter, condition, *rate, counts);
-			if (4 * n > EXACT_MATCHES + 600)
-				return n;
-		}
+		count_sample(&sample, 4);
 	}
-	*rate = 1;
-	*counts = counts_create(CurrentMemoryContext, 256, NULL);
-	/* of some days only, or of all at once */
-	if (TIMESTAMP_IS_NOEND(filter->to))
-		n = count_segments(filter, every_query(condition), *counts);
-	else
-		n = count_exactly(filter, condition, *counts);
-	if (n >= 0 && n <= EXACT_MATCHES)
-		return n;
-	*rate = 4;
-	return count_sample(filter, condition, *rate, counts);
+	*counts = sample.counts;
+	*rate = sample.rate;
+	return sample.n;
 }
 
 static int
@@ -310,7 +378,8 @@ put_counts(ReturnSetInfo *rsinfo, counts_hash *counts, int64 total, int rate)
 
 		for (; i < n && sorted[i]->key.facet == facet; i++)
 		{
-			if (rate == 1 || sorted[i]->n >= LISTED_ENOUGH)
+			/* of one in 4 a quarter is known and no error */
+			if (rate == 1 || sorted[i]->n >= LISTED_ENOUGH - LISTED_ENOUGH / rate)
 				put_row(rsinfo, facet_names[facet], sorted[i]->key.value, sorted[i]->n, rate);
 			else
 				rest += sorted[i]->n;

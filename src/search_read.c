@@ -28,7 +28,6 @@
 #include "spi_util.h"
 
 #define MAX_DAYS_AT_ONCE 128
-#define FEW_DAYS		64		/* are looked into whatever is rare */
 #define RARE_SAMPLE		64		/* a query is rare with at most */
 #define RARE_IN_SAMPLE	20		/* so many of one in so many events */
 
@@ -216,50 +215,76 @@ set_segment(TSQuery tsquery, const char *segment)
 	}
 }
 
-/* The condition once for each of some days: an array of tsquery. */
+/* The condition once for each of some segments: an array of tsquery. */
+static Datum
+conditions(const char *condition, char (*segments)[SEGMENT_LEN], int n)
+{
+	TSQuery		template = parse_condition(condition);
+	Datum	   *copies = palloc(sizeof(Datum) * Max(n, 1));
+
+	for (int i = 0; i < n; i++)
+	{
+		TSQuery		copy = palloc(VARSIZE(template));
+
+		memcpy(copy, template, VARSIZE(template));
+		set_segment(copy, segments[i]);
+		copies[i] = TSQueryGetDatum(copy);
+	}
+	return datum_array(copies, NULL, n, TSQUERYOID);
+}
+
+/* For each of some days. */
 Datum
 segment_queries(const char *condition, int first_day, int n_days)
 {
-	TSQuery		template = parse_condition(condition);
-	Datum	   *days = palloc(sizeof(Datum) * n_days);
+	char		(*segments)[SEGMENT_LEN] = palloc((Size) n_days * SEGMENT_LEN);
 
 	for (int i = 0; i < n_days; i++)
-	{
-		TSQuery		copy = palloc(VARSIZE(template));
-		char		segment[SEGMENT_LEN];
-
-		memcpy(copy, template, VARSIZE(template));
-		segment_of_day(segment, first_day + i);
-		set_segment(copy, segment);
-		days[i] = TSQueryGetDatum(copy);
-	}
-	return datum_array(days, NULL, n_days, TSQUERYOID);
+		segment_of_day(segments[i], first_day + i);
+	return conditions(condition, segments, n_days);
 }
 
-/* The condition for one segment: an array of tsquery. */
-static Datum
-segment_query(const char *condition, const char *segment)
+/* Version 0.1.0's index does not divide its samples. */
+static bool
+has_weekly_samples(void)
 {
-	TSQuery		tsquery = parse_condition(condition);
-	Datum		one[1] = {TSQueryGetDatum(tsquery)};
+	static SpiQuery query = SPI_QUERY(
+		"SELECT p.prosrc <> 'ev_search_terms' FROM pg_catalog.pg_proc p"
+		" WHERE p.oid = 'evently.search_terms'::pg_catalog.regproc");
+	bool		isnull;
 
-	set_segment(tsquery, segment);
-	return datum_array(one, NULL, 1, TSQUERYOID);
+	(void) spi_read(&query, NULL, NULL);
+	return DatumGetBool(spi_datum(0, 1, &isnull));
 }
 
+/* For a sample of the events on some days. */
 Datum
-sample_query(const char *condition, int rate)
+sample_query(const char *condition, int rate, int first_day, int last_day)
 {
-	char		segment[SEGMENT_LEN];
+	char		(*segments)[SEGMENT_LEN];
+	int			first = search_week(first_day);
+	int			n = Max(0, search_week(last_day) - first + 1);
 
-	segment_of_sample(segment, rate);
-	return segment_query(condition, segment);
+	if (rate > WEEKLY_RATE || !has_weekly_samples())
+	{
+		segments = palloc(SEGMENT_LEN);
+		segment_of_sample(segments[0], rate);
+		return conditions(condition, segments, 1);
+	}
+	segments = palloc((Size) Max(n, 1) * SEGMENT_LEN);
+	for (int i = 0; i < n; i++)
+		segment_of_week(segments[i], rate, first + i);
+	return conditions(condition, segments, n);
 }
 
+/* For all events at once. */
 Datum
 every_query(const char *condition)
 {
-	return segment_query(condition, SEGMENT_EVERY);
+	char		segment[1][SEGMENT_LEN];
+
+	memcpy(segment[0], SEGMENT_EVERY, SEGMENT_LEN);
+	return conditions(condition, segment, 1);
 }
 
 /*
@@ -273,7 +298,7 @@ is_rare(const char *condition)
 		"SELECT 1 FROM pg_catalog.unnest($1) d (q)"
 		" JOIN evently.event_search s ON " SEARCH_TERMS " @@ d.q LIMIT $2",
 		TSQUERYARRAYOID, INT4OID);
-	Datum		values[2] = {sample_query(condition, RARE_SAMPLE), Int32GetDatum(RARE_IN_SAMPLE + 1)};
+	Datum		values[2] = {sample_query(condition, RARE_SAMPLE, 0, 0), Int32GetDatum(RARE_IN_SAMPLE + 1)};
 
 	return spi_read(&query, values, NULL) <= RARE_IN_SAMPLE;
 }
@@ -350,6 +375,14 @@ last_day(void)
 	return spi_read(&query, NULL, NULL) > 0 ? search_day(spi_timestamp(0, 1, 0)) : 0;
 }
 
+int
+last_day_of(const SearchFilter *filter)
+{
+	int			day = last_day();
+
+	return TIMESTAMP_IS_NOEND(filter->to) ? day : Min(day, search_day(filter->to - 1));
+}
+
 /* Whether the filters name anything but categories, of which there are few. */
 bool
 has_terms(const SearchFilter *filter)
@@ -371,9 +404,7 @@ read_soonest(const SearchFilter *filter, const char *condition, int first_day, i
 	int			day = first_day;
 	int			days = 1;
 
-	until = last_day();
-	if (!TIMESTAMP_IS_NOEND(filter->to))
-		until = Min(until, search_day(filter->to - 1));
+	until = last_day_of(filter);
 	if (has_terms(filter) && until - first_day >= FEW_DAYS && is_rare(condition))
 	{
 		read_segments(filter, every_query(condition), list);
