@@ -28,6 +28,8 @@
 #include "spi_util.h"
 
 #define MAX_DAYS_AT_ONCE 128
+#define MOST_LOOKED_AT	4000
+#define ENOUGH_RANKED	100		/* a page */
 #define RARE_SAMPLE		64		/* a query is rare with at most */
 #define RARE_IN_SAMPLE	20		/* so many of one in so many events */
 
@@ -50,8 +52,23 @@ typedef struct CandidateReceiver
 	DestReceiver pub;
 	CandidateList *list;
 	const SearchQuery *query;
+	bool		must_recheck;
 	MemoryContext context;
 } CandidateReceiver;
+
+static bool
+one_reading_matches(const SearchQuery *query, TSVector doc)
+{
+	ListCell   *cell;
+
+	foreach(cell, query->tsqueries)
+	{
+		if (DatumGetBool(DirectFunctionCall2(ts_match_vq, TSVectorGetDatum(doc),
+											 TSQueryGetDatum(lfirst(cell)))))
+			return true;
+	}
+	return false;
+}
 
 /*
  * Append a row: SEARCH_COLUMNS, and the number sold if it has that. Of its words
@@ -61,19 +78,25 @@ static bool
 receive_candidate(TupleTableSlot *slot, DestReceiver *self)
 {
 	CandidateReceiver *receiver = (CandidateReceiver *) self;
-	MemoryContext old = MemoryContextSwitchTo(receiver->context);
-	Candidate  *item = add_candidate(receiver->list);
 	Datum	   *values = slot->tts_values;
 	bool	   *isnull = slot->tts_isnull;
+	TSVector	doc;
+	MemoryContext old;
+	Candidate  *item;
 
 	slot_getallattrs(slot);
+	doc = isnull[5] ? NULL : DatumGetTSVector(values[5]);
+	if (receiver->must_recheck && !one_reading_matches(receiver->query, doc))
+		return true;
+	old = MemoryContextSwitchTo(receiver->context);
+	item = add_candidate(receiver->list);
 	item->event_id = DatumGetInt64(values[0]);
 	item->start = DatumGetTimestampTz(values[1]);
 	item->value = isnull[2] ? -1 : DatumGetFloat8(values[2]);
 	item->category = DatumGetTextPCopy(values[4]);
 	MemoryContextSwitchTo(old);
-	if (!isnull[5])
-		item->text = text_score(receiver->query, DatumGetTSVector(values[5]), DatumGetInt32(values[3]));
+	if (doc != NULL)
+		item->text = text_score(receiver->query, doc, DatumGetInt32(values[3]));
 	if (slot->tts_tupleDescriptor->natts > 6)
 		item->sold = DatumGetInt64(values[6]);
 	return true;
@@ -93,10 +116,8 @@ end_receiver(DestReceiver *self)
 	(void) self;
 }
 
-/* Run a statement and append the candidates that it gives. */
-void
-read_candidates(SpiQuery *query, Datum *values, const char *nulls, const SearchFilter *filter,
-				CandidateList *list)
+static CandidateReceiver
+candidate_receiver(const SearchFilter *filter, CandidateList *list)
 {
 	CandidateReceiver receiver = {
 		.pub = {receive_candidate, start_receiver, end_receiver, end_receiver, DestNone},
@@ -104,6 +125,16 @@ read_candidates(SpiQuery *query, Datum *values, const char *nulls, const SearchF
 		.query = filter->query,
 		.context = CurrentMemoryContext
 	};
+
+	return receiver;
+}
+
+/* Run a statement and append the candidates that it gives. */
+void
+read_candidates(SpiQuery *query, Datum *values, const char *nulls, const SearchFilter *filter,
+				CandidateList *list)
+{
+	CandidateReceiver receiver = candidate_receiver(filter, list);
 
 	(void) spi_read_into(query, values, nulls, &receiver.pub);
 }
@@ -332,23 +363,27 @@ set_filter_args(const SearchFilter *filter, bool without_index, Datum *values, c
 	}
 }
 
-/* Append what matches in some segments. */
-static void
+/* Append what matches in some segments; how many rows that meant to look at. */
+static int
 read_segments(const SearchFilter *filter, Datum segments, CandidateList *list)
 {
 	static SpiQuery query = SPI_QUERY("SELECT" SEARCH_COLUMNS_IF(
 		"$9", "CASE $10 WHEN 1 THEN s.price_from::pg_catalog.float8"
 		" WHEN 2 THEN evently.metres_between(s.location, $5) END") SEARCH_SEGMENTS,
 		SEARCH_FILTER_ARGS, BOOLOID, INT4OID);
+	CandidateReceiver receiver = candidate_receiver(filter, list);
 	Datum		values[10];
 	char		nulls[10] = "          ";
 
 	use_geography(&query, 4, filter);
 	set_filter_args(filter, false, values, nulls);
 	values[0] = segments;
-	values[8] = BoolGetDatum(filter->query != NULL && !filter->unranked);
+	/* checked by the receiver, so that it is known how many it looked at */
+	receiver.must_recheck = nulls[7] != 'n';
+	nulls[7] = 'n';
+	values[8] = BoolGetDatum(receiver.must_recheck || (filter->query != NULL && !filter->unranked));
 	values[9] = Int32GetDatum(filter->by_price ? 1 : filter->by_distance ? 2 : 0);
-	read_candidates(&query, values, nulls, filter, list);
+	return (int) spi_read_into(&query, values, nulls, &receiver.pub);
 }
 
 /* The first day that may have an event of the search. */
@@ -393,7 +428,8 @@ has_terms(const SearchFilter *filter)
 
 /*
  * Append what matches from a day on, soonest first, in whole days, until there
- * is enough. complete: whether that was all there is.
+ * is enough; to be ranked, a phrase or an exclusion that most rows fail may do
+ * with fewer. complete: whether that was all there is.
  */
 void
 read_soonest(const SearchFilter *filter, const char *condition, int first_day, int enough,
@@ -403,20 +439,24 @@ read_soonest(const SearchFilter *filter, const char *condition, int first_day, i
 	int			before = list->n;
 	int			day = first_day;
 	int			days = 1;
+	int			looked_at = 0;
 
 	until = last_day_of(filter);
 	if (has_terms(filter) && until - first_day >= FEW_DAYS && is_rare(condition))
 	{
-		read_segments(filter, every_query(condition), list);
+		(void) read_segments(filter, every_query(condition), list);
 		*complete = true;
 		return;
 	}
 	while (day <= until && list->n - before < enough)
 	{
-		int			found;
+		int			found = list->n - before;
+
+		if (!filter->unranked && looked_at > MOST_LOOKED_AT && found >= ENOUGH_RANKED)
+			break;
 
 		days = Min(days, until - day + 1);
-		read_segments(filter, segment_queries(condition, day, days), list);
+		looked_at += read_segments(filter, segment_queries(condition, day, days), list);
 		day += days;
 		found = list->n - before;
 		/*
