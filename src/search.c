@@ -297,7 +297,7 @@ search_along(Search *search)
 	double		price = -1;
 	int64		sold = PG_INT64_MAX;
 	int64		event_id = 0;
-	int			venues = 64;
+	int			venues = 16;
 
 	if (search->has_cursor && search->sort == SORT_POPULARITY)
 	{
@@ -499,6 +499,7 @@ ev_search_events(PG_FUNCTION_ARGS)
 
 	ev_connect();
 	read_filter(&search.filter, fcinfo);
+	search.filter.unranked = search.sort != SORT_RELEVANCE;
 	search.filter.by_price = search.sort == SORT_PRICE;
 	search.filter.by_distance = search.sort == SORT_DISTANCE;
 	run_search(&search);
