@@ -32,6 +32,7 @@ SQL_MODULES = \
 	sql/76_waitlist_functions.sql \
 	sql/77_outbox_functions.sql \
 	sql/78_daily_sales_functions.sql \
+	sql/79_id_functions.sql \
 	sql/79_role_functions.sql \
 	sql/80_views.sql \
 	sql/81_venue_views.sql \
@@ -68,7 +69,7 @@ PROVE_FLAGS = -I test/perl
 
 # What needs no PGXS must work before PostgreSQL's headers are installed; and
 # PGXS has a target "check" of its own, which only refuses.
-OWN_GOALS = help check demo demo-stop bench-search bench-reports
+OWN_GOALS = help check check-versions docs demo demo-stop bench bench-%
 ifeq ($(filter $(OWN_GOALS),$(MAKECMDGOALS)),)
 PG_CONFIG ?= pg_config
 PGXS := $(shell $(PG_CONFIG) --pgxs)
@@ -88,15 +89,17 @@ $(UPDATES): sql/evently--%.sql: sql/updates/%.sql $(SQL_MODULES)
 $(OBJS): $(wildcard src/*.h)
 
 else
-.PHONY: $(OWN_GOALS)
+.PHONY: help check check-versions docs demo demo-stop bench bench-reports bench-search
 
 help:
 	@echo 'make check       install what is missing, build, run every test on a private server'
+	@echo 'make check-versions   the same on PostgreSQL 15, 17 and 18; VERSIONS="17 18" picks'
+	@echo 'make docs        write docs/reference.md and docs/entities.svg from the catalogue'
 	@echo 'make demo        install what is missing, build, sell a season on a private server;'
 	@echo '                 FIXTURES=file.csv takes a real fixture list'
 	@echo 'make demo-stop   end the demo and remove its server'
-	@echo 'make bench-search   measure discovery at 10,000 and 1,000,000 events, on a private server'
-	@echo 'make bench-reports  measure the views for reports at 10,000,000 tickets, on a private server'
+	@echo 'make bench       measure against peers, on a private server; QUICK=1 for two minutes;'
+	@echo '                 bench-sell, bench-door, bench-search, …: one part (bench/README.md)'
 	@echo 'make             build                          (needs PostgreSQL'"'"'s server headers)'
 	@echo 'make install     install into the PostgreSQL that PG_CONFIG names'
 	@echo 'make installcheck   run the tests against your own running server'
@@ -105,12 +108,28 @@ help:
 check:
 	scripts/check
 
+check-versions:
+	scripts/check-versions $(VERSIONS)
+
+docs:
+	scripts/make-docs
+
 demo:
 	@scripts/demo start $(if $(FIXTURES),'$(FIXTURES)')
 
 demo-stop:
 	@scripts/demo stop
 
-bench-search bench-reports:
-	bench/$(@:bench-%=%)
+bench:
+	bench/run $(if $(QUICK),--quick)
+	$(if $(QUICK),SIZES=1000 ROUNDS=1) bench/search
+
+bench-reports:
+	bench/reports
+
+bench-search:
+	$(if $(QUICK),SIZES=1000 ROUNDS=1) bench/search
+
+bench-%:
+	bench/run $(if $(QUICK),--quick) $*
 endif

@@ -50,6 +50,9 @@ SELECT 'facets', 100 + n, format('SELECT * FROM evently.search_facets(%L)', word
 UNION ALL
 SELECT 'facets', 200 + n, format('SELECT * FROM evently.search_facets(near => evently.geo_point(%s, %s), radius_m => 25000)', lat, lon) FROM bench.city WHERE n % 12 = 1 AND n <= 100
 UNION ALL
+SELECT 'facets', 300 + i, format('SELECT * FROM evently.search_facets(%s starts => tstzrange(now() + interval ''%s days'', now() + interval ''%s days''))',
+	(ARRAY['', '''music'',', 'categories => ''{SPORTS}'','])[1 + i % 3], i * 20, i * 20 + 2 + i * 3) FROM generate_series(0, 5) i
+UNION ALL
 SELECT 'homepage', n, format('SELECT * FROM evently.homepage(near => evently.geo_point(%s, %s), user_id => %s)', lat, lon, n) FROM bench.city WHERE n <= 20
 UNION ALL
 SELECT 'homepage', 100 + n, format('SELECT * FROM evently.homepage(%L)', city) FROM bench.city WHERE n BETWEEN 20 AND 39

@@ -24,7 +24,7 @@ CREATE FUNCTION evently.occupied_window(
 		(start_time AT TIME ZONE 'UTC' - setup_hours::double precision * interval '1 hour') AT TIME ZONE 'UTC',
 		(end_time AT TIME ZONE 'UTC' + teardown_hours::double precision * interval '1 hour') AT TIME ZONE 'UTC');
 COMMENT ON FUNCTION evently.occupied_window IS
-'The time that a booking takes from its venue, in elapsed hours, from its first instant up to its last, which is out.
+'Internal: the time that a booking takes from its venue, in elapsed hours, from its first instant up to its last, which is out.
 start_time, end_time: what is booked; setup_hours, teardown_hours: before and after it, fractions allowed. Result: the range.';
 
 CREATE TABLE evently.venue_bookings (

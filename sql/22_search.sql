@@ -13,9 +13,9 @@ CREATE FUNCTION evently.search_terms(
 	RETURNS tsvector
 	LANGUAGE C IMMUTABLE PARALLEL SAFE
 	SET search_path = pg_catalog, pg_temp
-	AS 'MODULE_PATHNAME', 'ev_search_terms';
+	AS 'MODULE_PATHNAME', 'ev_search_terms_by_week';
 COMMENT ON FUNCTION evently.search_terms IS
-'The terms that event_search_terms indexes: words, category, city, place and price bands, each behind the event''s day (and, for some events, behind the name of a sample)';
+'Internal: the terms that event_search_terms indexes: words, category, city, place and price bands, each behind the event''s day (and, for some events, behind the name of a sample)';
 
 /* PostGIS, by names that do not depend on where it lives; inlined. */
 CREATE FUNCTION evently.latitude(point geography) RETURNS double precision
@@ -32,10 +32,10 @@ CREATE FUNCTION evently.is_within(a geography, b geography, metres double precis
 	LANGUAGE sql IMMUTABLE PARALLEL SAFE
 	RETURN ST_DWithin(a, b, metres * 0.99, false)
 		OR (ST_DWithin(a, b, metres * 1.01, false) AND ST_DWithin(a, b, metres));
-COMMENT ON FUNCTION evently.latitude IS 'Latitude of a point in degrees; null when it is empty';
-COMMENT ON FUNCTION evently.longitude IS 'Longitude of a point in degrees; null when it is empty';
-COMMENT ON FUNCTION evently.metres_between IS 'Distance of two points in metres';
-COMMENT ON FUNCTION evently.is_within IS 'Whether two points are at most so many metres apart';
+COMMENT ON FUNCTION evently.latitude IS 'Internal: latitude of a point in degrees; null when it is empty';
+COMMENT ON FUNCTION evently.longitude IS 'Internal: longitude of a point in degrees; null when it is empty';
+COMMENT ON FUNCTION evently.metres_between IS 'Internal: distance of two points in metres';
+COMMENT ON FUNCTION evently.is_within IS 'Internal: whether two points are at most so many metres apart';
 
 CREATE TABLE evently.event_search (
 	event_id     bigint PRIMARY KEY REFERENCES evently.events ON DELETE CASCADE,
@@ -58,12 +58,13 @@ CREATE INDEX event_search_terms ON evently.event_search USING gin (
 	WITH (fastupdate = off);
 CREATE INDEX event_search_start ON evently.event_search (start_time, event_id);
 CREATE INDEX event_search_price ON evently.event_search (price_from, event_id);
-CREATE INDEX event_search_venue ON evently.event_search (venue_id, start_time);
+CREATE INDEX event_search_venue ON evently.event_search (venue_id, start_time)
+	INCLUDE (end_time, category, local_month, price_from, city);
 COMMENT ON TABLE evently.event_search IS 'Events that the public may see, as search reads them; derived';
 COMMENT ON INDEX evently.event_search_terms IS 'For each day an inverted index of its events';
 COMMENT ON INDEX evently.event_search_start IS 'Events by date';
 COMMENT ON INDEX evently.event_search_price IS 'Events by their lowest price';
-COMMENT ON INDEX evently.event_search_venue IS 'Events of a venue by date';
+COMMENT ON INDEX evently.event_search_venue IS 'Events of a venue by date, with what facets count';
 COMMENT ON COLUMN evently.event_search.event_id IS 'Event';
 COMMENT ON COLUMN evently.event_search.venue_id IS 'Its venue';
 COMMENT ON COLUMN evently.event_search.start_time IS 'When it starts';

@@ -20,7 +20,7 @@ BEGIN ATOMIC
 	FROM evently.event_keys k WHERE k.event_id = key_set.event_id;
 END;
 COMMENT ON FUNCTION evently.key_set IS
-'The public keys of an event as a JSON Web Key Set (RFC 7517, 8037), the newest first. event_id: any event; an unknown one has no keys.';
+'Internal: the public keys of an event as a JSON Web Key Set (RFC 7517, 8037), the newest first. event_id: any event; an unknown one has no keys.';
 
 CREATE FUNCTION evently.event_jwks(event_id bigint) RETURNS jsonb
 	LANGUAGE C STABLE SECURITY DEFINER
@@ -53,10 +53,13 @@ CREATE FUNCTION evently.forget_keys() RETURNS trigger
 	AS 'MODULE_PATHNAME', 'ev_forget_keys';
 COMMENT ON FUNCTION evently.forget_keys() IS
 'Trigger: has every backend wipe the keys that it has loaded';
+/* For each row and always, so that they fire where replication brings the change. */
 CREATE TRIGGER forget_keys AFTER UPDATE OR DELETE ON evently.event_keys
-	FOR EACH STATEMENT EXECUTE FUNCTION evently.forget_keys();
+	FOR EACH ROW EXECUTE FUNCTION evently.forget_keys();
 CREATE TRIGGER forget_keys AFTER UPDATE OR DELETE ON evently.event_private_keys
-	FOR EACH STATEMENT EXECUTE FUNCTION evently.forget_keys();
+	FOR EACH ROW EXECUTE FUNCTION evently.forget_keys();
+ALTER TABLE evently.event_keys ENABLE ALWAYS TRIGGER forget_keys;
+ALTER TABLE evently.event_private_keys ENABLE ALWAYS TRIGGER forget_keys;
 COMMENT ON TRIGGER forget_keys ON evently.event_keys IS 'No backend goes on with a key that was changed or removed';
 COMMENT ON TRIGGER forget_keys ON evently.event_private_keys IS 'No backend keeps a private key that was rotated out';
 

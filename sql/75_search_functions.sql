@@ -21,7 +21,7 @@ CREATE FUNCTION evently.make_point(longitude double precision, latitude double p
 	RETURNS geography
 	LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE
 	RETURN ST_SetSRID(ST_MakePoint(longitude, latitude), 4326)::geography;
-COMMENT ON FUNCTION evently.make_point IS 'For geo_point: the point, unchecked';
+COMMENT ON FUNCTION evently.make_point IS 'Internal: the point of geo_point, unchecked';
 
 CREATE FUNCTION evently.coordinates(
 	point geography, OUT latitude double precision, OUT longitude double precision)
@@ -30,7 +30,7 @@ BEGIN ATOMIC
 	SELECT CASE WHEN GeometryType(point::geometry) = 'POINT' THEN ST_Y(point::geometry) END,
 		CASE WHEN GeometryType(point::geometry) = 'POINT' THEN ST_X(point::geometry) END;
 END;
-COMMENT ON FUNCTION evently.coordinates IS 'Latitude and longitude in degrees; null for what is not a point';
+COMMENT ON FUNCTION evently.coordinates IS 'Internal: latitude and longitude in degrees; null for what is not a point';
 
 CREATE FUNCTION evently.nearest_venues(point geography, n integer,
 	OUT venue_id bigint, OUT metres double precision)
@@ -43,7 +43,7 @@ BEGIN ATOMIC
 	ORDER BY v.location <-> point
 	LIMIT n;
 END;
-COMMENT ON FUNCTION evently.nearest_venues IS 'The n venues nearest to a point, with their distances';
+COMMENT ON FUNCTION evently.nearest_venues IS 'Internal: the n venues nearest to a point, with their distances';
 
 CREATE FUNCTION evently.similar_words(misspelt text) RETURNS SETOF text
 	LANGUAGE sql STABLE
@@ -53,7 +53,7 @@ BEGIN ATOMIC
 	SELECT w.word FROM evently.search_words w
 	WHERE w.word % misspelt AND length(w.word) BETWEEN length(misspelt) - 2 AND length(misspelt) + 2;
 END;
-COMMENT ON FUNCTION evently.similar_words IS 'Known words with many trigrams of another, of about its length';
+COMMENT ON FUNCTION evently.similar_words IS 'Internal: known words with many trigrams of another, of about its length';
 
 /*
  * Upkeep.
@@ -146,7 +146,7 @@ BEGIN ATOMIC
 	WHERE e.event_id = event_offer.event_id;
 END;
 COMMENT ON FUNCTION evently.event_offer IS
-'What of an event can be bought, by windows and stock; holds that have lapsed count as stock, as they do when somebody buys.
+'Internal: what of an event can be bought, by windows and stock; holds that have lapsed count as stock, as they do when somebody buys.
 Result: price_from, the lowest price that can be bought; availability (see found_event); at_price, whether a ticket costs what price says: one that can be bought, if any can.';
 
 CREATE TYPE evently.found_event AS (
@@ -239,9 +239,10 @@ prefix: up to 200 bytes; limit: 1 to 50. Result: the best first. Errors: 22023 b
 CREATE INDEX orders_comps ON evently.orders (confirmed_at) WHERE channel = 'COMP';
 COMMENT ON INDEX evently.orders_comps IS 'Tickets given away, which are no sales';
 
+/* Of a table of one row the price of a forbidden scan would call for JIT. */
 CREATE FUNCTION evently.roll_up_sales(batch_size integer DEFAULT 1000) RETURNS integer
 	LANGUAGE C VOLATILE SECURITY DEFINER
-	SET search_path = pg_catalog, pg_temp SET enable_seqscan = off
+	SET search_path = pg_catalog, pg_temp SET enable_seqscan = off SET jit = off
 	AS 'MODULE_PATHNAME', 'ev_roll_up_sales';
 COMMENT ON FUNCTION evently.roll_up_sales IS
 'Add new sales to sales_hourly and event_popularity: tickets whose transactions were over when the run before began. What it has not added yet is counted when read.

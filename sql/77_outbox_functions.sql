@@ -58,7 +58,7 @@ CREATE FUNCTION evently.record_job_run(
 	SET search_path = pg_catalog, pg_temp SET enable_seqscan = off
 	AS 'MODULE_PATHNAME', 'ev_record_job_run';
 COMMENT ON FUNCTION evently.record_job_run IS
-'Used by run_jobs(): enter a run that ends now in job_runs. Result: 1. Errors: 22023 unknown job.';
+'Internal: enters a run of a job that ends now in job_runs. Result: 1. Errors: 22023 unknown job.';
 
 CREATE FUNCTION evently.oldest_snapshot_age() RETURNS interval
 	LANGUAGE sql STABLE SECURITY DEFINER

@@ -52,7 +52,7 @@ ev_add_booking_addon(PG_FUNCTION_ARGS)
 	char	   *description = PG_ARGISNULL(2) ? NULL : arg_nonempty_string(fcinfo, 2, "description");
 	Datum		cost = arg_amount(fcinfo, 3, "cost");
 	TimestampTz now;
-	char		nulls[5] = "     ";
+	char		nulls[] = "     ";
 	Datum		values[5] = {
 		Int64GetDatum(booking_id), CStringGetTextDatum(type),
 		string_datum_or_null(description, &nulls[2]), cost

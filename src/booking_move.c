@@ -170,7 +170,7 @@ ev_reschedule_booking(PG_FUNCTION_ARGS)
 	EventMove  *move;
 	Conflicts	conflicts;
 	TimestampTz now;
-	char		nulls[7] = "       ";
+	char		nulls[] = "       ";
 	Datum		values[7] = {
 		Int64GetDatum(booking_id), TimestampTzGetDatum(start_time), TimestampTzGetDatum(end_time)
 	};

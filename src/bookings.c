@@ -125,7 +125,7 @@ cancel_bookings(const int64 *booking_ids, int n, const char *reason, TimestampTz
 		"UPDATE evently.booking_payments SET status = 'RETURN_DUE'"
 		" WHERE booking_id = ANY ($1) AND status = 'RECEIVED'",
 		INT8ARRAYOID);
-	char		nulls[3] = "   ";
+	char		nulls[] = "   ";
 	Datum		values[3] = {
 		int64_array(booking_ids, n), string_datum_or_null(reason, &nulls[1]),
 		TimestampTzGetDatum(now)

@@ -8,13 +8,24 @@
 #ifndef EVENTLY_COMPAT_H
 #define EVENTLY_COMPAT_H
 
-#include "storage/proc.h"
+#include "access/tableam.h"
+#include "executor/executor.h"
 
 #if PG_VERSION_NUM < 150000
 #error "evently needs PostgreSQL 15 or later"
 #endif
 
-/* A small number that no other live backend has. */
+/* Moved out of postgres.h. */
+#if PG_VERSION_NUM >= 160000
+#include "varatt.h"
+#endif
+
+/* Before a declaration: the function does not return. */
+#ifndef pg_noreturn
+#define pg_noreturn pg_attribute_noreturn()
+#endif
+
+/* A small number that no other live backend has (needs storage/proc.h). */
 #if PG_VERSION_NUM >= 170000
 #define EV_BACKEND_SLOT ((int) MyProcNumber)
 #else
@@ -28,6 +39,21 @@
 #else
 #define ev_index_beginscan(table, index, snapshot, nkeys) \
 	index_beginscan(table, index, snapshot, nkeys, 0)
+#endif
+
+/* What an update says of the indexes, and entering its row into them. */
+#if PG_VERSION_NUM >= 160000
+typedef TU_UpdateIndexes ev_update_indexes;
+#define ev_needs_index_entries(update) ((update) != TU_None)
+#define ev_insert_index_tuples(result, slot, estate, update_indexes) \
+	ExecInsertIndexTuples(result, slot, estate, true, false, NULL, NIL, \
+						  (update_indexes) == TU_Summarizing)
+#else
+typedef bool ev_update_indexes;
+#define ev_needs_index_entries(update) (update)
+#define ev_insert_index_tuples(result, slot, estate, update_indexes) \
+	((void) (update_indexes), \
+	 ExecInsertIndexTuples(result, slot, estate, true, false, NULL, NIL))
 #endif
 
 #endif							/* EVENTLY_COMPAT_H */

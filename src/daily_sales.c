@@ -268,7 +268,7 @@ ev_recount_daily_sales(PG_FUNCTION_ARGS)
 	bool		is_venue = strcmp(RelationGetRelationName(trigger->tg_relation), "venues") == 0;
 	const char *changing = is_venue ? "timezone" : "venue_id";
 	Datum		values[3];
-	char		nulls[3] = "   ";
+	char		nulls[] = "   ";
 	bool		isnull;
 
 	values[0] = column_of(trigger->tg_newtuple, desc, is_venue ? "venue_id" : "event_id", &isnull);

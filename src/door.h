@@ -13,6 +13,7 @@
 #include "datatype/timestamp.h"
 #include "utils/uuid.h"
 
+#include "compat.h"
 #include "token.h"
 
 /* What was held out at the door. */
@@ -58,6 +59,6 @@ extern void identify(const char *text, int len, TimestampTz now, Presented *pres
 extern void look_up(const Presented *presented, const char *gate, DoorTicket *ticket);
 extern const char *judge(const Presented *presented, const DoorTicket *ticket,
 						 int64 event_id, TimestampTz now, const char **reason);
-extern void raise_no_ticket(int64 ticket_id) pg_attribute_noreturn();
+pg_noreturn extern void raise_no_ticket(int64 ticket_id);
 
 #endif							/* EVENTLY_DOOR_H */

@@ -74,7 +74,7 @@ set_status(int64 event_id, const char *status, const char *reason)
 		"UPDATE evently.events AS e SET status = $2, cancel_reason = $3"
 		" WHERE e.event_id = $1 RETURNING e",
 		INT8OID, TEXTOID, TEXTOID);
-	char		nulls[3] = "   ";
+	char		nulls[] = "   ";
 	Datum		values[3] = {
 		Int64GetDatum(event_id), CStringGetTextDatum(status),
 		string_datum_or_null(reason, &nulls[2])

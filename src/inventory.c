@@ -26,11 +26,13 @@
 #include "inventory.h"
 
 #include "miscadmin.h"
+#include "storage/proc.h"
 
 #include "compat.h"
 #include "line.h"
 #include "locks.h"
 #include "refusal.h"
+#include "shard_row.h"
 #include "spi_util.h"
 
 /* A tier of this size or larger gets another shard for every so many tickets. */
@@ -42,10 +44,32 @@ default_shards(int32 quantity)
 	return Min(Max(quantity / TICKETS_PER_SHARD, 1), EV_MAX_SHARDS);
 }
 
-static int
-own_shard(int shards)
+/*
+ * Where each of the last tiers was found to have stock when the backend's own
+ * shard had none. Only a hint: it may be as wrong as a guess.
+ */
+#define MAX_HINTS 32
+static struct
 {
+	int64		tier_id;
+	int			shard;
+}			hints[MAX_HINTS];
+
+static int
+own_shard(int64 tier_id, int shards)
+{
+	int			n = tier_id % MAX_HINTS;
+
+	if (hints[n].tier_id == tier_id && hints[n].shard < shards)
+		return hints[n].shard;
 	return EV_BACKEND_SLOT % shards;
+}
+
+static void
+make_own_shard(int64 tier_id, int shard)
+{
+	hints[tier_id % MAX_HINTS].tier_id = tier_id;
+	hints[tier_id % MAX_HINTS].shard = shard;
 }
 
 /*
@@ -61,6 +85,9 @@ change_shard(int64 tier_id, int shard, int32 delta)
 		INT8OID, INT2OID, INT4OID);
 	Datum		values[3] = {Int64GetDatum(tier_id), Int16GetDatum(shard), Int32GetDatum(delta)};
 
+	/* By the transaction's snapshot a change since is 40001, as for every row. */
+	if (!IsolationUsesXactSnapshot())
+		return change_shard_row(tier_id, shard, delta);
 	return spi_run(&query, values, NULL) == 1 ? spi_int32(0, 1) : -1;
 }
 
@@ -105,7 +132,7 @@ read_all_shards(int64 tier_id, int32 available[EV_MAX_SHARDS])
 bool
 take_from_own_shard(int64 tier_id, int shards, int32 quantity, bool *emptied)
 {
-	int			shard = own_shard(shards);
+	int			shard = own_shard(tier_id, shards);
 	int32		left;
 
 	if (!try_lock_shard(tier_id, shard))
@@ -210,7 +237,7 @@ keep_if_enough(StockChange *change, int shard, int32 wanted)
 static void
 lock_for_adding(StockChange *change)
 {
-	int			start = own_shard(change->shards);
+	int			start = own_shard(change->tier_id, change->shards);
 
 	for (int i = 0; i < change->shards; i++)
 	{
@@ -233,7 +260,7 @@ lock_for_adding(StockChange *change)
 static bool
 lock_for_taking(StockChange *change, bool partly)
 {
-	int			start = own_shard(change->shards);
+	int			start = own_shard(change->tier_id, change->shards);
 
 	for (;;)
 	{
@@ -268,7 +295,10 @@ lock_for_taking(StockChange *change, bool partly)
 					busy = shard;
 			}
 			else if (keep_if_enough(change, shard, wanted))
+			{
+				make_own_shard(change->tier_id, shard);
 				return true;
+			}
 		}
 		if (busy >= 0)
 		{

@@ -115,7 +115,7 @@ static void
 report_run(const char *job, TimestampTz started, int64 rows, const char *error)
 {
 	Oid			types[4] = {TEXTOID, TIMESTAMPTZOID, INT8OID, TEXTOID};
-	char		nulls[4] = "    ";
+	char		nulls[] = "    ";
 	Datum		values[4] = {
 		CStringGetTextDatum(job), TimestampTzGetDatum(started), Int64GetDatum(rows),
 		string_datum_or_null(error, &nulls[3])
@@ -216,7 +216,7 @@ ev_record_job_run(PG_FUNCTION_ARGS)
 	char	   *job = arg_nonempty_string(fcinfo, 0, "job");
 	char	   *error = arg_string(fcinfo, 3);
 	bool		known = false;
-	char		nulls[5] = "     ";
+	char		nulls[] = "     ";
 	Datum		values[5];
 
 	for (size_t i = 0; i < lengthof(jobs) && !known; i++)
@@ -364,7 +364,7 @@ ev_schedule_jobs(PG_FUNCTION_ARGS)
 		"SELECT cron.schedule_in_database($1, '" JOB_SCHEDULE "', '" JOB_COMMAND "',"
 		" pg_catalog.current_database(), $2)", TEXTOID, TEXTOID);
 	const char *database = quote_literal_cstr(get_database_name(MyDatabaseId));
-	char		nulls[2] = "  ";
+	char		nulls[] = "  ";
 	Datum		values[2];
 	char	   *role;
 	int64		job_id;

@@ -374,7 +374,7 @@ close_entries(int64 tier_id, int32 limit, const char *reason, TimestampTz now)
 		" LEFT JOIN evently.venues v ON v.venue_id = e.venue_id"
 		" ORDER BY c.position",
 		INT8OID, INT4OID, TEXTOID, TIMESTAMPTZOID);
-	char		nulls[4] = "    ";
+	char		nulls[] = "    ";
 	Datum		values[4] = {
 		Int64GetDatum(tier_id), Int32GetDatum(limit), string_datum_or_null(reason, &nulls[2]),
 		TimestampTzGetDatum(now)

@@ -12,7 +12,9 @@
  * The epoch names the history that the numbers belong to. It is not stored, so
  * no dump can carry it: it is made of the cluster, its timeline, the database
  * and the table. After a restore, a failover or a point-in-time recovery it is
- * another one, and the device fetches everything anew.
+ * another one, and the device fetches everything anew. Rows that come by logical
+ * replication carry another server's numbers, so a subscriber always answers in
+ * full.
  *
  *-------------------------------------------------------------------------
  */
@@ -38,8 +40,19 @@ PG_FUNCTION_INFO_V1(ev_offline_manifest);
 #define EPOCH_BYTES		9
 #define EPOCH_LENGTH	BASE64URL_LENGTH(EPOCH_BYTES)
 
+/* Whether tickets come from another server. To be called within SPI. */
+static bool
+is_subscribed(Oid table)
+{
+	static SpiQuery query = SPI_QUERY(
+		"SELECT 1 FROM pg_catalog.pg_subscription_rel r WHERE r.srrelid = $1 LIMIT 1", OIDOID);
+	Datum		values[1] = {ObjectIdGetDatum(table)};
+
+	return spi_read_fresh(&query, values, NULL) > 0;
+}
+
 static void
-current_epoch(char *epoch)
+current_epoch(char *epoch, bool *subscribed)
 {
 	struct
 	{
@@ -48,6 +61,7 @@ current_epoch(char *epoch)
 		Oid			database;
 		Oid			table;
 		Oid			storage;
+		bool		subscribed;
 	}			history;
 	uint8		digest[EV_SHA256_BYTES];
 
@@ -62,6 +76,8 @@ current_epoch(char *epoch)
 	/* Another one after TRUNCATE, as before a data-only restore. */
 	history.storage = DatumGetObjectId(DirectFunctionCall1(pg_relation_filenode,
 														   ObjectIdGetDatum(history.table)));
+	/* When the subscription ends, the numbers begin to be this server's own. */
+	*subscribed = history.subscribed = is_subscribed(history.table);
 	if (!crypto_sha256(&history, sizeof(history), digest))
 		elog(ERROR, "libcrypto could not compute a SHA-256");
 	base64url_encode(digest, EPOCH_BYTES, epoch);
@@ -139,14 +155,16 @@ ev_offline_manifest(PG_FUNCTION_ARGS)
 	char		since_epoch[EPOCH_LENGTH + 1];
 	uint64		since = 0;
 	bool		full = true;
+	bool		subscribed;
 	Datum		values[5];
 
-	current_epoch(epoch);
+	ev_connect();
+	current_epoch(epoch, &subscribed);
 	if (version != NULL)
 	{
 		read_version(version, since_epoch, &since);
 		/* A number yet to come: the server went back in time, unnoticed. */
-		full = strcmp(epoch, since_epoch) != 0 ||
+		full = subscribed || strcmp(epoch, since_epoch) != 0 ||
 			since > U64FromFullTransactionId(ReadNextFullTransactionId());
 	}
 
@@ -155,7 +173,6 @@ ev_offline_manifest(PG_FUNCTION_ARGS)
 	values[2] = TimestampTzGetDatum(GetCurrentTimestamp());
 	values[3] = BoolGetDatum(full);
 	values[4] = FullTransactionIdGetDatum(FullTransactionIdFromU64(since));
-	ev_connect();
 	require_own_event(EV_DOORS, event_id);
 	if (spi_read_fresh(full ? &everything : &changes, values, NULL) == 0)
 		raise_not_found("event", event_id);

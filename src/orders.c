@@ -230,7 +230,7 @@ end_orders(const int64 *order_ids, int n, const char *status, const char *reason
 		" AND e.max_tickets_per_buyer IS NOT NULL"
 		" GROUP BY o.event_id, o.buyer_id",
 		INT8ARRAYOID);
-	char		nulls[4] = "    ";
+	char		nulls[] = "    ";
 	Datum		values[4] = {
 		int64_array(order_ids, n), CStringGetTextDatum(status),
 		string_datum_or_null(reason, &nulls[2]), TimestampTzGetDatum(now)

@@ -12,6 +12,7 @@
 
 #include "datatype/timestamp.h"
 
+#include "compat.h"
 #include "inventory.h"
 
 typedef struct Order
@@ -45,8 +46,8 @@ typedef struct BuyerChanges
 extern Order *read_order(int64 order_id);
 extern Order *lock_order(int64 order_id);
 extern bool order_has_status(const Order *order, const char *status);
-extern void raise_wrong_order_state(const Order *order, const char *what,
-									const char *hint) pg_attribute_noreturn();
+pg_noreturn extern void raise_wrong_order_state(const Order *order, const char *what,
+									const char *hint);
 extern Datum order_row(int64 order_id);
 
 extern int64 *lock_lapsed_orders(int64 event_id, int64 tier_id, TimestampTz now, int limit,

@@ -116,7 +116,7 @@ update_notification(int64 notification_id, const char *status, int32 attempts,
 		" closed_at = CASE WHEN $2 <> 'PENDING' THEN $5 END, last_error = $6"
 		" WHERE notification_id = $1",
 		INT8OID, TEXTOID, INT4OID, TIMESTAMPTZOID, TIMESTAMPTZOID, TEXTOID);
-	char		nulls[6] = "      ";
+	char		nulls[] = "      ";
 	Datum		values[6] = {
 		Int64GetDatum(notification_id), CStringGetTextDatum(status), Int32GetDatum(attempts),
 		TimestampTzGetDatum(visible_at), TimestampTzGetDatum(now),

@@ -169,7 +169,7 @@ accept(const Payment *payment, const Order *order, const Selection *items, int n
 		INT8OID, TEXTOID, TIMESTAMPTZOID);
 	int			n;
 	Attendee   *seats = seat_attendees(items, nitems, payment->attendees, payment->nattendees, &n);
-	char		nulls[3] = "   ";
+	char		nulls[] = "   ";
 	Datum		values[3] = {
 		Int64GetDatum(order->order_id), string_datum_or_null(payment->payment_id, &nulls[1]),
 		TimestampTzGetDatum(payment->now)

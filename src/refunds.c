@@ -46,7 +46,7 @@ insert_refund(const char *refund_id, const Order *order, const char *payment_id,
 		"  CASE WHEN $4 = 0 THEN 'DONE' ELSE 'DUE' END, CASE WHEN $4 = 0 THEN $8 END)"
 		" ON CONFLICT (refund_id) DO NOTHING RETURNING r",
 		TEXTOID, INT8OID, TEXTOID, NUMERICOID, TEXTOID, TEXTOID, INT8ARRAYOID, TIMESTAMPTZOID);
-	char		nulls[8] = "        ";
+	char		nulls[] = "        ";
 	Datum		values[8] = {
 		CStringGetTextDatum(refund_id), Int64GetDatum(order->order_id),
 		string_datum_or_null(payment_id, &nulls[2]), amount,

@@ -11,6 +11,7 @@
 
 #include "postgres.h"
 
+#include "compat.h"
 #include "errors.h"
 
 typedef struct Refusal
@@ -23,12 +24,12 @@ typedef struct Refusal
 
 extern bool refuse(Refusal *refusal, int sqlerrcode, const char *message,
 				   const char *detail, const char *hint);
-extern void raise_refusal(const Refusal *refusal) pg_attribute_noreturn();
-extern void raise_error(int sqlerrcode, const char *message,
-						const char *detail, const char *hint) pg_attribute_noreturn();
-extern void raise_not_found(const char *what, int64 id) pg_attribute_noreturn();
-extern void raise_bad_argument(const char *message, const char *detail,
-							   const char *hint) pg_attribute_noreturn();
-extern void raise_serialization_failure(void) pg_attribute_noreturn();
+pg_noreturn extern void raise_refusal(const Refusal *refusal);
+pg_noreturn extern void raise_error(int sqlerrcode, const char *message,
+						const char *detail, const char *hint);
+pg_noreturn extern void raise_not_found(const char *what, int64 id);
+pg_noreturn extern void raise_bad_argument(const char *message, const char *detail,
+							   const char *hint);
+pg_noreturn extern void raise_serialization_failure(void);
 
 #endif							/* EVENTLY_REFUSAL_H */

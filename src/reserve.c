@@ -290,7 +290,7 @@ insert_order(EventTerms *event, const Request *request, TimestampTz now, int64 *
 		"INSERT INTO evently.order_items (order_id, tier_id, quantity, unit_price)"
 		" VALUES ($1, $2, $3, $4)",
 		INT8OID, INT8OID, INT4OID, NUMERICOID);
-	char		nulls[8] = "        ";
+	char		nulls[] = "        ";
 	Datum		values[8] = {
 		Int64GetDatum(request->event_id), Int64GetDatum(request->buyer_id),
 		string_datum_or_null(request->buyer_email, &nulls[2]),

@@ -311,7 +311,7 @@ ev_grant_role(PG_FUNCTION_ARGS)
 	char	   *role = arg_role_name(fcinfo, 0);
 	char	   *kind = arg_nonempty_string(fcinfo, 1, "kind");
 	bool		tied = !PG_ARGISNULL(2);
-	char		nulls[4] = "    ";
+	char		nulls[] = "    ";
 	Datum		values[4] = {
 		PG_GETARG_DATUM(0), CStringGetTextDatum(kind), PG_GETARG_DATUM(2),
 		TimestampTzGetDatum(GetCurrentTimestamp())
@@ -349,7 +349,7 @@ ev_revoke_role(PG_FUNCTION_ARGS)
 	char	   *role = arg_role_name(fcinfo, 0);
 	char	   *kind = PG_ARGISNULL(1) ? NULL : arg_nonempty_string(fcinfo, 1, "kind");
 	ReturnSetInfo *rsinfo = (ReturnSetInfo *) fcinfo->resultinfo;
-	char		nulls[3] = "   ";
+	char		nulls[] = "   ";
 	Datum		values[3] = {PG_GETARG_DATUM(0), 0, PG_GETARG_DATUM(2)};
 	uint64		n;
 

@@ -149,7 +149,7 @@ judge(Search *search, const Candidate *candidates, int n)
 		INT8ARRAYOID, TIMESTAMPTZOID, NUMRANGEOID);
 	int64	   *ids = palloc(sizeof(int64) * n);
 	Datum		values[3];
-	char		nulls[3] = "   ";
+	char		nulls[] = "   ";
 	uint64		rows;
 
 	for (int i = 0; i < n; i++)
@@ -297,7 +297,7 @@ search_along(Search *search)
 	double		price = -1;
 	int64		sold = PG_INT64_MAX;
 	int64		event_id = 0;
-	int			venues = 64;
+	int			venues = 16;
 
 	if (search->has_cursor && search->sort == SORT_POPULARITY)
 	{
@@ -435,7 +435,7 @@ return_page(Search *search, ReturnSetInfo *rsinfo)
 	int64		ids[MAX_PAGE_SIZE];
 	TSQuery		words = search->filter.query ? query_union(search->filter.query) : NULL;
 	Datum		args[3];
-	char		nulls[3] = "   ";
+	char		nulls[] = "   ";
 	SearchCursor cursor = {.search = search->fingerprint, .now = search->filter.now};
 
 	for (int i = 0; i < search->n; i++)
@@ -499,6 +499,7 @@ ev_search_events(PG_FUNCTION_ARGS)
 
 	ev_connect();
 	read_filter(&search.filter, fcinfo);
+	search.filter.unranked = search.sort != SORT_RELEVANCE;
 	search.filter.by_price = search.sort == SORT_PRICE;
 	search.filter.by_distance = search.sort == SORT_DISTANCE;
 	run_search(&search);

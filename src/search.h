@@ -18,6 +18,9 @@
 #include "search_terms.h"
 #include "spi_util.h"
 
+/* So few are looked into one by one, without asking what is rare. */
+#define FEW_DAYS		64
+
 typedef enum
 {
 	SORT_RELEVANCE,
@@ -47,7 +50,8 @@ typedef struct SearchFilter
 	bool		has_price;
 	Datum		price;			/* numrange */
 	bool		available_only;
-	bool		by_price;		/* candidates need their prices, */
+	bool		unranked;		/* candidates need no score, */
+	bool		by_price;		/* but their prices, */
 	bool		by_distance;	/* or their distances */
 } SearchFilter;
 
@@ -60,8 +64,7 @@ typedef struct Candidate
 	int64		sold;			/* in the last week */
 	double		value;			/* what it is sorted by: lowest listed price, or
 								 * metres; negative: none */
-	TSVector	doc;
-	int32		title_words;
+	double		text;			/* how well its words match, 0 to 1 */
 	text	   *category;
 } Candidate;
 
@@ -82,7 +85,7 @@ extern void read_point(SearchFilter *filter, Datum point);
 /* search_read.c */
 extern char *filter_condition(const SearchFilter *filter, char word_kind);
 extern Datum segment_queries(const char *condition, int first_day, int n_days);
-extern Datum sample_query(const char *condition, int rate);
+extern Datum sample_query(const char *condition, int rate, int first_day, int last_day);
 extern void set_filter_args(const SearchFilter *filter, bool without_index,
 							Datum *values, char *nulls);
 extern void set_term_args(const SearchFilter *filter, Datum *values, char *nulls);
@@ -95,6 +98,7 @@ extern void read_soonest(const SearchFilter *filter, const char *condition, int 
 						 int enough, CandidateList *list, bool *complete);
 extern int	first_day_of(const SearchFilter *filter);
 extern int	last_day(void);
+extern int	last_day_of(const SearchFilter *filter);
 extern void read_cheapest(const SearchFilter *filter, double price, int64 event_id, int n,
 						  CandidateList *list);
 extern void read_popular(const SearchFilter *filter, int64 sold, int64 event_id, int n,
@@ -107,7 +111,8 @@ extern void add_popularity(CandidateList *list);
 extern void drop_doubles(CandidateList *list);
 extern Candidate *find_candidate(const CandidateList *list, int64 event_id);
 extern Candidate *add_candidate(CandidateList *list);
-extern void append_row_candidates(CandidateList *list);
+extern void read_candidates(SpiQuery *query, Datum *values, const char *nulls,
+							const SearchFilter *filter, CandidateList *list);
 
 /* search_rank.c */
 extern int	compare_candidates(const void *a, const void *b);

@@ -13,10 +13,10 @@
 #include "search.h"
 #include "search_sql.h"
 
+#include "common/hashfn.h"
+#include "executor/tuptable.h"
 #include "funcapi.h"
-#include "mb/pg_wchar.h"
 #include "miscadmin.h"
-#include "utils/hsearch.h"
 #include "utils/tuplestore.h"
 
 #include "spi_util.h"
@@ -24,17 +24,21 @@
 #define EXACT_MATCHES	10000
 #define SAMPLE_ENOUGH	2500	/* matches that a sample should have */
 #define FEW_IN_SAMPLE	8		/* of 256: no need to look at a finer one */
-#define LISTED_ENOUGH	400		/* a value's, for two standard errors of 10 % */
-#define VALUE_LEN		56
+#define SURELY_MORE		11000	/* estimated of one in 4: five standard errors more */
+#define LISTED_ENOUGH	900		/* a value's, for three standard errors of 10 % */
+
+typedef struct CountKey
+{
+	int			facet;
+	int			len;
+	const char *value;			/* no terminating zero */
+} CountKey;
 
 typedef struct Count
 {
-	struct
-	{
-		int			facet;
-		char		value[VALUE_LEN];
-	}			key;
+	CountKey	key;
 	int64		n;
+	char		status;			/* simplehash's */
 } Count;
 
 enum
@@ -51,66 +55,87 @@ static const char *const band_names[N_PRICE_BANDS] = {
 	"0", "0-10", "10-25", "25-50", "50-100", "100-250", "250-"
 };
 
-static HTAB *
-make_counts(void)
-{
-	HASHCTL		control = {0};
-
-	control.keysize = sizeof(((Count *) 0)->key);
-	control.entrysize = sizeof(Count);
-	control.hcxt = CurrentMemoryContext;
-	return hash_create("evently facets", 256, &control, HASH_ELEM | HASH_BLOBS | HASH_CONTEXT);
-}
+#define SH_PREFIX		counts
+#define SH_ELEMENT_TYPE	Count
+#define SH_KEY_TYPE		CountKey
+#define SH_KEY			key
+#define SH_HASH_KEY(table, key) hash_bytes((const unsigned char *) (key).value, (key).len)
+#define SH_EQUAL(table, a, b) ((a).facet == (b).facet && (a).len == (b).len && \
+							   memcmp((a).value, (b).value, (a).len) == 0)
+#define SH_SCOPE		static inline
+#define SH_DEFINE
+#define SH_DECLARE
+#include "lib/simplehash.h"
 
 static void
-count_value(HTAB *counts, int facet, const char *value, int len)
+count_value(counts_hash *counts, int facet, const char *value, int len)
 {
-	Count		wanted;
-	Count	   *count;
+	CountKey	key = {facet, len, value};
+	Count	   *count = counts_lookup(counts, key);
 	bool		found;
 
-	memset(&wanted, 0, sizeof(wanted));
-	wanted.key.facet = facet;
-	memcpy(wanted.key.value, value, Min(len, VALUE_LEN - 1));
-	count = hash_search(counts, &wanted.key, HASH_ENTER, &found);
-	count->n = found ? count->n + 1 : 1;
+	if (count == NULL)
+	{
+		/* the value is the row's, and goes with it */
+		key.value = memcpy(palloc(len + 1), value, len);
+		count = counts_insert(counts, key, &found);
+		count->n = 0;
+	}
+	count->n++;
 }
 
 static void
-count_text(HTAB *counts, int facet, Datum value)
+count_text(counts_hash *counts, int facet, Datum value)
 {
 	text	   *string = DatumGetTextPP(value);
-	int			len = VARSIZE_ANY_EXHDR(string);
 
-	/* whole characters */
-	if (len >= VALUE_LEN)
-		len = pg_mbcliplen(VARDATA_ANY(string), len, VALUE_LEN - 1);
-	count_value(counts, facet, VARDATA_ANY(string), len);
+	count_value(counts, facet, VARDATA_ANY(string), VARSIZE_ANY_EXHDR(string));
 }
 
-/* Count the rows of the statement that just ran. Months and bands as bytes. */
-static void
-count_rows(HTAB *counts)
+typedef struct FacetReceiver
 {
-	for (uint64 i = 0; i < SPI_processed; i++)
+	DestReceiver pub;
+	counts_hash *counts;
+	MemoryContext context;
+} FacetReceiver;
+
+/* Count a row: SEARCH_FACETS. Months and bands as bytes. */
+static bool
+receive_row(TupleTableSlot *slot, DestReceiver *self)
+{
+	FacetReceiver *receiver = (FacetReceiver *) self;
+	counts_hash *counts = receiver->counts;
+	MemoryContext old = MemoryContextSwitchTo(receiver->context);
+	int32		month;
+
+	slot_getallattrs(slot);
+	count_text(counts, FACET_CATEGORY, slot->tts_values[0]);
+	month = DatumGetInt32(slot->tts_values[1]);
+	count_value(counts, FACET_MONTH, (char *) &month, sizeof(month));
+	if (!slot->tts_isnull[2])
 	{
-		bool		isnull;
-		Datum		value;
-		int			month = spi_int32(i, 2);
+		char		band = price_band(slot->tts_values[2]);
 
-		count_text(counts, FACET_CATEGORY, spi_datum(i, 1, &isnull));
-		count_value(counts, FACET_MONTH, (char *) &month, sizeof(month));
-		value = spi_datum(i, 3, &isnull);
-		if (!isnull)
-		{
-			char		band = price_band(value);
-
-			count_value(counts, FACET_PRICE, &band, 1);
-		}
-		value = spi_datum(i, 4, &isnull);
-		if (!isnull)
-			count_text(counts, FACET_CITY, value);
+		count_value(counts, FACET_PRICE, &band, 1);
 	}
+	if (!slot->tts_isnull[3])
+		count_text(counts, FACET_CITY, slot->tts_values[3]);
+	MemoryContextSwitchTo(old);
+	return true;
+}
+
+static void
+start_receiver(DestReceiver *self, int operation, TupleDesc desc)
+{
+	(void) self;
+	(void) operation;
+	(void) desc;
+}
+
+static void
+end_receiver(DestReceiver *self)
+{
+	(void) self;
 }
 
 /* What was counted, as people see it. */
@@ -122,10 +147,24 @@ spell_value(Count *count)
 		int			month;
 
 		memcpy(&month, count->key.value, sizeof(month));
-		snprintf(count->key.value, VALUE_LEN, "%04d-%02d", month / 12, month % 12 + 1);
+		count->key.value = psprintf("%04d-%02d", month / 12, month % 12 + 1);
 	}
 	else if (count->key.facet == FACET_PRICE)
-		strlcpy(count->key.value, band_names[(int) count->key.value[0]], VALUE_LEN);
+		count->key.value = band_names[(int) count->key.value[0]];
+	else
+		count->key.value = pnstrdup(count->key.value, count->key.len);
+}
+
+static FacetReceiver
+facet_receiver(counts_hash *counts)
+{
+	FacetReceiver receiver = {
+		.pub = {receive_row, start_receiver, end_receiver, end_receiver, DestNone},
+		.counts = counts,
+		.context = CurrentMemoryContext
+	};
+
+	return receiver;
 }
 
 /*
@@ -133,7 +172,7 @@ spell_value(Count *count)
  * only when the search asks for them.
  */
 static int64
-count_segments(const SearchFilter *filter, Datum segments, HTAB *counts)
+count_segments(const SearchFilter *filter, Datum segments, counts_hash *counts)
 {
 	static SpiQuery plain = SPI_QUERY(SEARCH_FACETS(""), SEARCH_FILTER_ARGS);
 	static SpiQuery judged = SPI_QUERY(SEARCH_FACETS(
@@ -142,34 +181,29 @@ count_segments(const SearchFilter *filter, Datum segments, HTAB *counts)
 		SEARCH_FILTER_ARGS, BOOLOID);
 	SpiQuery   *query = filter->has_price || filter->available_only ? &judged : &plain;
 	Datum		values[9];
-	char		nulls[9] = "         ";
-	int64		n;
+	char		nulls[] = "         ";
+	FacetReceiver receiver = facet_receiver(counts);
 
 	use_geography(query, 4, filter);
 	set_filter_args(filter, false, values, nulls);
 	values[0] = segments;
 	values[8] = BoolGetDatum(filter->available_only);
-	n = (int64) spi_read(query, values, nulls);
-	count_rows(counts);
-	SPI_freetuptable(SPI_tuptable);
-	return n;
+	return (int64) spi_read_into(query, values, nulls, &receiver.pub);
 }
 
 /* Count day by day; how many, or -1 when it is too many to go on. */
 static int64
-count_exactly(const SearchFilter *filter, const char *condition, HTAB *counts)
+count_days(const SearchFilter *filter, const char *condition, int first_day, int last_day,
+		   counts_hash *counts)
 {
-	int			day = first_day_of(filter);
-	int			until = last_day();
+	int			day = first_day;
 	int			days = 4;
 	int64		n = 0;
 
-	if (!TIMESTAMP_IS_NOEND(filter->to))
-		until = Min(until, search_day(filter->to - 1));
-	while (day <= until)
+	while (day <= last_day)
 	{
 		CHECK_FOR_INTERRUPTS();
-		days = Min(days, until - day + 1);
+		days = Min(days, last_day - day + 1);
 		n += count_segments(filter, segment_queries(condition, day, days), counts);
 		if (n > EXACT_MATCHES)
 			return -1;
@@ -179,59 +213,120 @@ count_exactly(const SearchFilter *filter, const char *condition, HTAB *counts)
 	return n;
 }
 
-/* Count what a sample has of it, anew. */
+/* Count what takes place at the venues within a circle. */
 static int64
-count_sample(const SearchFilter *filter, const char *condition, int rate, HTAB **counts)
+count_around(const SearchFilter *filter, counts_hash *counts)
 {
-	*counts = make_counts();
-	return count_segments(filter, sample_query(condition, rate), *counts);
+	static SpiQuery query = SPI_QUERY(
+		"SELECT s.category, s.local_month, s.price_from, s.city FROM evently.venues v"
+		" JOIN evently.event_search s ON s.venue_id = v.venue_id"
+		" WHERE evently.is_within(v.location, $1, $2)"
+		"  AND s.start_time >= $3 AND s.start_time < $4 AND s.end_time > $5"
+		"  AND ($6 IS NULL OR s.category = ANY ($6))",
+		InvalidOid, FLOAT8OID, TIMESTAMPTZOID, TIMESTAMPTZOID, TIMESTAMPTZOID, TEXTARRAYOID);
+	Datum		all[13];
+	char		nulls[13];
+	Datum		values[6];
+	FacetReceiver receiver = facet_receiver(counts);
+
+	use_geography(&query, 0, filter);
+	set_term_args(filter, all, nulls);
+	values[0] = filter->near;
+	values[1] = Float8GetDatum(filter->radius);
+	values[2] = TimestampTzGetDatum(filter->from);
+	values[3] = TimestampTzGetDatum(filter->to);
+	values[4] = TimestampTzGetDatum(filter->now);
+	values[5] = all[8];
+	memset(nulls, ' ', 5);
+	nulls[5] = nulls[8];
+	return (int64) spi_read_into(&query, values, nulls, &receiver.pub);
+}
+
+typedef struct Sample
+{
+	const SearchFilter *filter;
+	const char *condition;
+	int			first_day;
+	int			last_day;
+	counts_hash *counts;
+	int64		n;
+	int			rate;
+} Sample;
+
+/* Count what a sample has, anew: how many that makes of all. */
+static int64
+count_sample(Sample *sample, int rate)
+{
+	sample->counts = counts_create(CurrentMemoryContext, 256, NULL);
+	sample->rate = rate;
+	sample->n = count_segments(sample->filter,
+							   sample_query(sample->condition, rate, sample->first_day, sample->last_day),
+							   sample->counts);
+	return sample->n * rate;
+}
+
+/*
+ * Look at the coarsest sample that will do: one that has SAMPLE_ENOUGH. Whether
+ * that is it; if not, it is clear that there are hardly more than can be counted.
+ */
+static bool
+count_by_sample(Sample *sample)
+{
+	int64		about;
+
+	if (sample->last_day - sample->first_day >= FEW_DAYS)
+	{
+		about = count_sample(sample, 256);
+		if (sample->n >= SAMPLE_ENOUGH)
+			return true;
+		if (about >= 64 * SAMPLE_ENOUGH)
+		{
+			count_sample(sample, 64);
+			return true;
+		}
+		if (sample->n <= FEW_IN_SAMPLE)
+			return false;
+		/* five standard errors above what is counted: no need to ask again */
+		if (about > 2 * EXACT_MATCHES && about < 16 * SAMPLE_ENOUGH)
+			return count_sample(sample, 4) > SURELY_MORE;
+	}
+	about = count_sample(sample, 16);
+	if (sample->n >= SAMPLE_ENOUGH)
+		return true;
+	return about > EXACT_MATCHES && count_sample(sample, 4) > SURELY_MORE;
 }
 
 /* Count; rate is 1, or that of the sample which was counted. */
 static int64
-count_matches(const SearchFilter *filter, HTAB **counts, int *rate)
+count_matches(const SearchFilter *filter, counts_hash **counts, int *rate)
 {
-	char	   *condition = filter_condition(filter, TERM_WORD);
-	int64		n;
+	Sample		sample = {
+		.filter = filter,
+		.condition = filter_condition(filter, TERM_WORD),
+		.first_day = first_day_of(filter),
+		.last_day = last_day_of(filter)
+	};
+	int			days = sample.last_day - sample.first_day + 1;
+	int64		n = -1;
 
-	*rate = 256;
-	n = count_sample(filter, condition, *rate, counts);
-	if (n >= SAMPLE_ENOUGH)
-		return n;
-	if (4 * n >= SAMPLE_ENOUGH)
+	if (!count_by_sample(&sample))
 	{
-		*rate = 64;
-		return count_sample(filter, condition, *rate, counts);
-	}
-	if (n > FEW_IN_SAMPLE)
-	{
-		*rate = 16;
-		n = count_sample(filter, condition, *rate, counts);
-		if (n >= SAMPLE_ENOUGH)
+		*rate = 1;
+		*counts = counts_create(CurrentMemoryContext, 256, NULL);
+		if (filter->query == NULL && filter->radius >= 0 && !filter->has_price &&
+			!filter->available_only)
+			n = count_around(filter, *counts);
+		else if (days < (last_day() - search_day(filter->now)) / 2)
+			n = count_days(filter, sample.condition, sample.first_day, sample.last_day, *counts);
+		else
+			n = count_segments(filter, every_query(sample.condition), *counts);
+		if (n >= 0 && n <= EXACT_MATCHES)
 			return n;
-		/*
-		 * Near the limit, the sample of one in four says it better: with 10,600
-		 * matches estimated there are not 10,000 (three standard errors).
-		 */
-		if (16 * n > EXACT_MATCHES * 4 / 5)
-		{
-			*rate = 4;
-			n = count_sample(filter, condition, *rate, counts);
-			if (4 * n > EXACT_MATCHES + 600)
-				return n;
-		}
+		count_sample(&sample, 4);
 	}
-	*rate = 1;
-	*counts = make_counts();
-	/* of some days only, or of all at once */
-	if (TIMESTAMP_IS_NOEND(filter->to))
-		n = count_segments(filter, every_query(condition), *counts);
-	else
-		n = count_exactly(filter, condition, *counts);
-	if (n >= 0 && n <= EXACT_MATCHES)
-		return n;
-	*rate = 4;
-	return count_sample(filter, condition, *rate, counts);
+	*counts = sample.counts;
+	*rate = sample.rate;
+	return sample.n;
 }
 
 static int
@@ -262,15 +357,15 @@ put_row(ReturnSetInfo *rsinfo, const char *facet, const char *value, int64 n, in
 }
 
 static void
-put_counts(ReturnSetInfo *rsinfo, HTAB *counts, int64 total, int rate)
+put_counts(ReturnSetInfo *rsinfo, counts_hash *counts, int64 total, int rate)
 {
-	Count	  **sorted = palloc(sizeof(Count *) * (hash_get_num_entries(counts) + 1));
+	Count	  **sorted = palloc(sizeof(Count *) * (counts->members + 1));
 	int			n = 0;
-	HASH_SEQ_STATUS scan;
+	counts_iterator scan;
 	Count	   *count;
 
-	hash_seq_init(&scan, counts);
-	while ((count = hash_seq_search(&scan)) != NULL)
+	counts_start_iterate(counts, &scan);
+	while ((count = counts_iterate(counts, &scan)) != NULL)
 	{
 		spell_value(count);
 		sorted[n++] = count;
@@ -283,7 +378,8 @@ put_counts(ReturnSetInfo *rsinfo, HTAB *counts, int64 total, int rate)
 
 		for (; i < n && sorted[i]->key.facet == facet; i++)
 		{
-			if (rate == 1 || sorted[i]->n >= LISTED_ENOUGH)
+			/* of one in 4 a quarter is known and no error */
+			if (rate == 1 || sorted[i]->n >= LISTED_ENOUGH - LISTED_ENOUGH / rate)
 				put_row(rsinfo, facet_names[facet], sorted[i]->key.value, sorted[i]->n, rate);
 			else
 				rest += sorted[i]->n;
@@ -299,7 +395,7 @@ Datum
 ev_search_facets(PG_FUNCTION_ARGS)
 {
 	SearchFilter filter = {0};
-	HTAB	   *counts;
+	counts_hash *counts;
 	int			rate;
 	int64		n;
 

@@ -165,8 +165,7 @@ rank_candidates(const SearchFilter *filter, bool all, bool has_user, int64 user_
 	{
 		Candidate  *item = &list->items[i];
 		double		days = Max(0, (double) (item->start - filter->now) / USECS_PER_DAY);
-		double		text = filter->query
-			? text_score(filter->query, item->doc, item->title_words) : 0.5;
+		double		text = filter->query ? item->text : 0.5;
 
 		item->score = text * (1 + BOOST_SOON * exp(-days / SOON_DAYS)
 							  + BOOST_POPULAR * Min(1, log1p((double) item->sold) / log1p(POPULAR_SALES)));

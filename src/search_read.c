@@ -16,7 +16,7 @@
 #include <math.h>
 
 #include "catalog/pg_type.h"
-
+#include "executor/tuptable.h"
 #include "tsearch/ts_utils.h"
 #include "utils/array.h"
 #include "utils/float.h"
@@ -28,7 +28,10 @@
 #include "spi_util.h"
 
 #define MAX_DAYS_AT_ONCE 128
-#define RARE_IN_SAMPLE	3
+#define MOST_LOOKED_AT	4000
+#define ENOUGH_RANKED	100		/* a page */
+#define RARE_SAMPLE		64		/* a query is rare with at most */
+#define RARE_IN_SAMPLE	20		/* so many of one in so many events */
 
 Candidate *
 add_candidate(CandidateList *list)
@@ -44,26 +47,96 @@ add_candidate(CandidateList *list)
 	return &list->items[list->n++];
 }
 
-/* Append the rows of the statement that just ran: SEARCH_COLUMNS. */
-void
-append_row_candidates(CandidateList *list)
+typedef struct CandidateReceiver
 {
-	for (uint64 i = 0; i < SPI_processed; i++)
-	{
-		Candidate  *item = add_candidate(list);
-		bool		isnull;
-		Datum		value;
+	DestReceiver pub;
+	CandidateList *list;
+	const SearchQuery *query;
+	bool		must_recheck;
+	MemoryContext context;
+} CandidateReceiver;
 
-		item->event_id = spi_int64(i, 1);
-		item->start = spi_timestamp(i, 2, 0);
-		value = spi_datum(i, 3, &isnull);
-		item->value = isnull ? -1 : DatumGetFloat8(value);
-		item->title_words = spi_int32(i, 4);
-		value = spi_datum(i, 5, &isnull);
-		item->category = DatumGetTextPP(value);
-		value = spi_datum(i, 6, &isnull);
-		item->doc = isnull ? NULL : DatumGetTSVector(value);
+static bool
+one_reading_matches(const SearchQuery *query, TSVector doc)
+{
+	ListCell   *cell;
+
+	foreach(cell, query->tsqueries)
+	{
+		if (DatumGetBool(DirectFunctionCall2(ts_match_vq, TSVectorGetDatum(doc),
+											 TSQueryGetDatum(lfirst(cell)))))
+			return true;
 	}
+	return false;
+}
+
+/*
+ * Append a row: SEARCH_COLUMNS, and the number sold if it has that. Of its words
+ * only their score is kept.
+ */
+static bool
+receive_candidate(TupleTableSlot *slot, DestReceiver *self)
+{
+	CandidateReceiver *receiver = (CandidateReceiver *) self;
+	Datum	   *values = slot->tts_values;
+	bool	   *isnull = slot->tts_isnull;
+	TSVector	doc;
+	MemoryContext old;
+	Candidate  *item;
+
+	slot_getallattrs(slot);
+	doc = isnull[5] ? NULL : DatumGetTSVector(values[5]);
+	if (receiver->must_recheck && !one_reading_matches(receiver->query, doc))
+		return true;
+	old = MemoryContextSwitchTo(receiver->context);
+	item = add_candidate(receiver->list);
+	item->event_id = DatumGetInt64(values[0]);
+	item->start = DatumGetTimestampTz(values[1]);
+	item->value = isnull[2] ? -1 : DatumGetFloat8(values[2]);
+	item->category = DatumGetTextPCopy(values[4]);
+	MemoryContextSwitchTo(old);
+	if (doc != NULL)
+		item->text = text_score(receiver->query, doc, DatumGetInt32(values[3]));
+	if (slot->tts_tupleDescriptor->natts > 6)
+		item->sold = DatumGetInt64(values[6]);
+	return true;
+}
+
+static void
+start_receiver(DestReceiver *self, int operation, TupleDesc desc)
+{
+	(void) self;
+	(void) operation;
+	(void) desc;
+}
+
+static void
+end_receiver(DestReceiver *self)
+{
+	(void) self;
+}
+
+static CandidateReceiver
+candidate_receiver(const SearchFilter *filter, CandidateList *list)
+{
+	CandidateReceiver receiver = {
+		.pub = {receive_candidate, start_receiver, end_receiver, end_receiver, DestNone},
+		.list = list,
+		.query = filter->query,
+		.context = CurrentMemoryContext
+	};
+
+	return receiver;
+}
+
+/* Run a statement and append the candidates that it gives. */
+void
+read_candidates(SpiQuery *query, Datum *values, const char *nulls, const SearchFilter *filter,
+				CandidateList *list)
+{
+	CandidateReceiver receiver = candidate_receiver(filter, list);
+
+	(void) spi_read_into(query, values, nulls, &receiver.pub);
 }
 
 /* Price bands as terms: one of those that the range touches. */
@@ -137,7 +210,8 @@ filter_condition(const SearchFilter *filter, char word_kind)
 		if (n > 0)
 			appendStringInfoChar(&buf, ')');
 	}
-	if (filter->has_price)
+	/* beside words or a place the bands cost more than they keep out */
+	if (filter->has_price && filter->query == NULL && filter->radius < 0 && filter->city == NULL)
 		append_price_bands(&buf, filter->price);
 	if (buf.len == 0)
 		append_term(&buf, TERM_ANY, "", false);
@@ -172,55 +246,81 @@ set_segment(TSQuery tsquery, const char *segment)
 	}
 }
 
-/* The condition once for each of some days: an array of tsquery. */
+/* The condition once for each of some segments: an array of tsquery. */
+static Datum
+conditions(const char *condition, char (*segments)[SEGMENT_LEN], int n)
+{
+	TSQuery		template = parse_condition(condition);
+	Datum	   *copies = palloc(sizeof(Datum) * Max(n, 1));
+
+	for (int i = 0; i < n; i++)
+	{
+		TSQuery		copy = palloc(VARSIZE(template));
+
+		memcpy(copy, template, VARSIZE(template));
+		set_segment(copy, segments[i]);
+		copies[i] = TSQueryGetDatum(copy);
+	}
+	return datum_array(copies, NULL, n, TSQUERYOID);
+}
+
+/* For each of some days. */
 Datum
 segment_queries(const char *condition, int first_day, int n_days)
 {
-	TSQuery		template = parse_condition(condition);
-	Datum	   *days = palloc(sizeof(Datum) * n_days);
+	char		(*segments)[SEGMENT_LEN] = palloc((Size) n_days * SEGMENT_LEN);
 
 	for (int i = 0; i < n_days; i++)
-	{
-		TSQuery		copy = palloc(VARSIZE(template));
-		char		segment[SEGMENT_LEN];
-
-		memcpy(copy, template, VARSIZE(template));
-		segment_of_day(segment, first_day + i);
-		set_segment(copy, segment);
-		days[i] = TSQueryGetDatum(copy);
-	}
-	return datum_array(days, NULL, n_days, TSQUERYOID);
+		segment_of_day(segments[i], first_day + i);
+	return conditions(condition, segments, n_days);
 }
 
-/* The condition for one segment: an array of tsquery. */
-static Datum
-segment_query(const char *condition, const char *segment)
+/* Version 0.1.0's index does not divide its samples. */
+static bool
+has_weekly_samples(void)
 {
-	TSQuery		tsquery = parse_condition(condition);
-	Datum		one[1] = {TSQueryGetDatum(tsquery)};
+	static SpiQuery query = SPI_QUERY(
+		"SELECT p.prosrc <> 'ev_search_terms' FROM pg_catalog.pg_proc p"
+		" WHERE p.oid = 'evently.search_terms'::pg_catalog.regproc");
+	bool		isnull;
 
-	set_segment(tsquery, segment);
-	return datum_array(one, NULL, 1, TSQUERYOID);
+	(void) spi_read(&query, NULL, NULL);
+	return DatumGetBool(spi_datum(0, 1, &isnull));
 }
 
+/* For a sample of the events on some days. */
 Datum
-sample_query(const char *condition, int rate)
+sample_query(const char *condition, int rate, int first_day, int last_day)
 {
-	char		segment[SEGMENT_LEN];
+	char		(*segments)[SEGMENT_LEN];
+	int			first = search_week(first_day);
+	int			n = Max(0, search_week(last_day) - first + 1);
 
-	segment_of_sample(segment, rate);
-	return segment_query(condition, segment);
+	if (rate > WEEKLY_RATE || !has_weekly_samples())
+	{
+		segments = palloc(SEGMENT_LEN);
+		segment_of_sample(segments[0], rate);
+		return conditions(condition, segments, 1);
+	}
+	segments = palloc((Size) Max(n, 1) * SEGMENT_LEN);
+	for (int i = 0; i < n; i++)
+		segment_of_week(segments[i], rate, first + i);
+	return conditions(condition, segments, n);
 }
 
+/* For all events at once. */
 Datum
 every_query(const char *condition)
 {
-	return segment_query(condition, SEGMENT_EVERY);
+	char		segment[1][SEGMENT_LEN];
+
+	memcpy(segment[0], SEGMENT_EVERY, SEGMENT_LEN);
+	return conditions(condition, segment, 1);
 }
 
 /*
- * Whether few events have these terms: by the smallest sample, in which few are
- * next to none. Then it is cheapest to read them all.
+ * Whether few events have these terms, about 1,300 by a sample. To read them all
+ * then costs no more than to look into day after day.
  */
 bool
 is_rare(const char *condition)
@@ -229,7 +329,7 @@ is_rare(const char *condition)
 		"SELECT 1 FROM pg_catalog.unnest($1) d (q)"
 		" JOIN evently.event_search s ON " SEARCH_TERMS " @@ d.q LIMIT $2",
 		TSQUERYARRAYOID, INT4OID);
-	Datum		values[2] = {sample_query(condition, 256), Int32GetDatum(RARE_IN_SAMPLE + 1)};
+	Datum		values[2] = {sample_query(condition, RARE_SAMPLE, 0, 0), Int32GetDatum(RARE_IN_SAMPLE + 1)};
 
 	return spi_read(&query, values, NULL) <= RARE_IN_SAMPLE;
 }
@@ -263,24 +363,27 @@ set_filter_args(const SearchFilter *filter, bool without_index, Datum *values, c
 	}
 }
 
-/* Append what matches in some segments. */
-static void
+/* Append what matches in some segments; how many rows that meant to look at. */
+static int
 read_segments(const SearchFilter *filter, Datum segments, CandidateList *list)
 {
 	static SpiQuery query = SPI_QUERY("SELECT" SEARCH_COLUMNS_IF(
 		"$9", "CASE $10 WHEN 1 THEN s.price_from::pg_catalog.float8"
 		" WHEN 2 THEN evently.metres_between(s.location, $5) END") SEARCH_SEGMENTS,
 		SEARCH_FILTER_ARGS, BOOLOID, INT4OID);
+	CandidateReceiver receiver = candidate_receiver(filter, list);
 	Datum		values[10];
-	char		nulls[10] = "          ";
+	char		nulls[] = "          ";
 
 	use_geography(&query, 4, filter);
 	set_filter_args(filter, false, values, nulls);
 	values[0] = segments;
-	values[8] = BoolGetDatum(filter->query != NULL);
+	/* checked by the receiver, so that it is known how many it looked at */
+	receiver.must_recheck = nulls[7] != 'n';
+	nulls[7] = 'n';
+	values[8] = BoolGetDatum(receiver.must_recheck || (filter->query != NULL && !filter->unranked));
 	values[9] = Int32GetDatum(filter->by_price ? 1 : filter->by_distance ? 2 : 0);
-	(void) spi_read(&query, values, nulls);
-	append_row_candidates(list);
+	return (int) spi_read_into(&query, values, nulls, &receiver.pub);
 }
 
 /* The first day that may have an event of the search. */
@@ -307,6 +410,14 @@ last_day(void)
 	return spi_read(&query, NULL, NULL) > 0 ? search_day(spi_timestamp(0, 1, 0)) : 0;
 }
 
+int
+last_day_of(const SearchFilter *filter)
+{
+	int			day = last_day();
+
+	return TIMESTAMP_IS_NOEND(filter->to) ? day : Min(day, search_day(filter->to - 1));
+}
+
 /* Whether the filters name anything but categories, of which there are few. */
 bool
 has_terms(const SearchFilter *filter)
@@ -317,7 +428,8 @@ has_terms(const SearchFilter *filter)
 
 /*
  * Append what matches from a day on, soonest first, in whole days, until there
- * is enough. complete: whether that was all there is.
+ * is enough; to be ranked, a phrase or an exclusion that most rows fail may do
+ * with fewer. complete: whether that was all there is.
  */
 void
 read_soonest(const SearchFilter *filter, const char *condition, int first_day, int enough,
@@ -327,22 +439,24 @@ read_soonest(const SearchFilter *filter, const char *condition, int first_day, i
 	int			before = list->n;
 	int			day = first_day;
 	int			days = 1;
+	int			looked_at = 0;
 
-	if (has_terms(filter) && is_rare(condition))
+	until = last_day_of(filter);
+	if (has_terms(filter) && until - first_day >= FEW_DAYS && is_rare(condition))
 	{
-		read_segments(filter, every_query(condition), list);
+		(void) read_segments(filter, every_query(condition), list);
 		*complete = true;
 		return;
 	}
-	until = last_day();
-	if (!TIMESTAMP_IS_NOEND(filter->to))
-		until = Min(until, search_day(filter->to - 1));
 	while (day <= until && list->n - before < enough)
 	{
-		int			found;
+		int			found = list->n - before;
+
+		if (!filter->unranked && looked_at > MOST_LOOKED_AT && found >= ENOUGH_RANKED)
+			break;
 
 		days = Min(days, until - day + 1);
-		read_segments(filter, segment_queries(condition, day, days), list);
+		looked_at += read_segments(filter, segment_queries(condition, day, days), list);
 		day += days;
 		found = list->n - before;
 		/*
@@ -388,15 +502,14 @@ read_next(const SearchFilter *filter, TimestampTz start, int64 event_id, int n,
 		" ORDER BY s.start_time, s.event_id LIMIT $13",
 		SEARCH_FILTER_ARGS, TEXTARRAYOID, TEXTOID, TIMESTAMPTZOID, INT8OID, INT4OID);
 	Datum		values[13];
-	char		nulls[13] = "             ";
+	char		nulls[] = "             ";
 
 	use_geography(&query, 4, filter);
 	set_term_args(filter, values, nulls);
 	values[10] = TimestampTzGetDatum(start);
 	values[11] = Int64GetDatum(event_id);
 	values[12] = Int32GetDatum(n);
-	(void) spi_read(&query, values, nulls);
-	append_row_candidates(list);
+	read_candidates(&query, values, nulls, filter, list);
 }
 
 /* The next matches by list price, after a price and an id. */
@@ -410,15 +523,14 @@ read_cheapest(const SearchFilter *filter, double price, int64 event_id, int n,
 		" ORDER BY s.price_from, s.event_id LIMIT $13",
 		SEARCH_FILTER_ARGS, TEXTARRAYOID, TEXTOID, FLOAT8OID, INT8OID, INT4OID);
 	Datum		values[13];
-	char		nulls[13] = "             ";
+	char		nulls[] = "             ";
 
 	use_geography(&query, 4, filter);
 	set_term_args(filter, values, nulls);
 	values[10] = Float8GetDatum(price);
 	values[11] = Int64GetDatum(event_id);
 	values[12] = Int32GetDatum(n);
-	(void) spi_read(&query, values, nulls);
-	append_row_candidates(list);
+	read_candidates(&query, values, nulls, filter, list);
 }
 
 /* The next matches by the sales of the week, after a number and an id. */
@@ -428,22 +540,18 @@ read_popular(const SearchFilter *filter, int64 sold, int64 event_id, int n, Cand
 	static SpiQuery query = SPI_QUERY(
 		"SELECT" SEARCH_COLUMNS ", p.sold_week FROM evently.event_popularity p"
 		" JOIN evently.event_search s ON s.event_id = p.event_id"
-		" WHERE p.sold_week <= $11 AND (p.sold_week < $11 OR p.event_id > $12) AND" SEARCH_FILTER SEARCH_TERM_FILTER
+		" WHERE p.sold_week > 0 AND p.sold_week <= $11 AND (p.sold_week < $11 OR p.event_id > $12) AND" SEARCH_FILTER SEARCH_TERM_FILTER
 		" ORDER BY p.sold_week DESC, p.event_id LIMIT $13",
 		SEARCH_FILTER_ARGS, TEXTARRAYOID, TEXTOID, INT8OID, INT8OID, INT4OID);
 	Datum		values[13];
-	char		nulls[13] = "             ";
-	int			before = list->n;
+	char		nulls[] = "             ";
 
 	use_geography(&query, 4, filter);
 	set_term_args(filter, values, nulls);
 	values[10] = Int64GetDatum(sold);
 	values[11] = Int64GetDatum(event_id);
 	values[12] = Int32GetDatum(n);
-	(void) spi_read(&query, values, nulls);
-	append_row_candidates(list);
-	for (int i = before; i < list->n; i++)
-		list->items[i].sold = spi_int64(i - before, 7);
+	read_candidates(&query, values, nulls, filter, list);
 }
 
 /* The n best sellers of the week, those of them that match. */
@@ -458,16 +566,12 @@ read_best_of_week(const SearchFilter *filter, int n, CandidateList *list)
 		" WHERE" SEARCH_FILTER SEARCH_TERM_FILTER,
 		SEARCH_FILTER_ARGS, TEXTARRAYOID, TEXTOID, INT4OID);
 	Datum		values[11];
-	char		nulls[11] = "           ";
-	int			before = list->n;
+	char		nulls[] = "           ";
 
 	use_geography(&query, 4, filter);
 	set_term_args(filter, values, nulls);
 	values[10] = Int32GetDatum(n);
-	(void) spi_read(&query, values, nulls);
-	append_row_candidates(list);
-	for (int i = before; i < list->n; i++)
-		list->items[i].sold = spi_int64(i - before, 7);
+	read_candidates(&query, values, nulls, filter, list);
 }
 
 /* The matches that did not sell this week, by id. */
@@ -482,14 +586,13 @@ read_unpopular(const SearchFilter *filter, int64 event_id, int n, CandidateList 
 		" ORDER BY s.event_id LIMIT $12",
 		SEARCH_FILTER_ARGS, TEXTARRAYOID, TEXTOID, INT8OID, INT4OID);
 	Datum		values[12];
-	char		nulls[12] = "            ";
+	char		nulls[] = "            ";
 
 	use_geography(&query, 4, filter);
 	set_term_args(filter, values, nulls);
 	values[10] = Int64GetDatum(event_id);
 	values[11] = Int32GetDatum(n);
-	(void) spi_read(&query, values, nulls);
-	append_row_candidates(list);
+	read_candidates(&query, values, nulls, filter, list);
 }
 
 /*
@@ -502,15 +605,16 @@ read_nearest(const SearchFilter *filter, int n, CandidateList *list, double *rea
 	static SpiQuery venues = SPI_QUERY(
 		"SELECT v.venue_id, v.metres FROM evently.nearest_venues($1, $2) v", InvalidOid, INT4OID);
 	static SpiQuery query = SPI_QUERY(
-		"SELECT" SEARCH_COLUMNS_WITH("evently.metres_between(s.location, $5)") " FROM pg_catalog.unnest($11) v (venue_id)"
+		"SELECT" SEARCH_COLUMNS_WITH("v.metres")
+		" FROM ROWS FROM (pg_catalog.unnest($11), pg_catalog.unnest($12)) v (venue_id, metres)"
 		" JOIN evently.event_search s ON s.venue_id = v.venue_id"
 		" WHERE" SEARCH_FILTER SEARCH_TERM_FILTER,
-		SEARCH_FILTER_ARGS, TEXTARRAYOID, TEXTOID, INT8ARRAYOID);
-	Datum		values[11];
-	char		nulls[11] = "           ";
+		SEARCH_FILTER_ARGS, TEXTARRAYOID, TEXTOID, INT8ARRAYOID, FLOAT8ARRAYOID);
+	Datum		values[12];
+	char		nulls[] = "            ";
 	int64	   *venue_ids;
+	Datum	   *metres;
 	int			found;
-	bool		isnull;
 
 	use_geography(&venues, 0, filter);
 	use_geography(&query, 4, filter);
@@ -518,11 +622,19 @@ read_nearest(const SearchFilter *filter, int n, CandidateList *list, double *rea
 	values[1] = Int32GetDatum(n);
 	(void) spi_read(&venues, values, NULL);
 	venue_ids = spi_int64_column(1, &found);
-	*reach = found < n ? get_float8_infinity() : DatumGetFloat8(spi_datum(found - 1, 2, &isnull));
+	metres = palloc(sizeof(Datum) * Max(found, 1));
+	for (int i = 0; i < found; i++)
+	{
+		bool		isnull;
+
+		metres[i] = spi_datum(i, 2, &isnull);
+	}
+	/* they come nearest first by the sphere, which is off by 0.6 % */
+	*reach = found < n ? get_float8_infinity() : 0.985 * DatumGetFloat8(metres[found - 1]);
 	set_term_args(filter, values, nulls);
 	values[10] = int64_array(venue_ids, found);
-	(void) spi_read(&query, values, nulls);
-	append_row_candidates(list);
+	values[11] = datum_array(metres, NULL, found, FLOAT8OID);
+	read_candidates(&query, values, nulls, filter, list);
 }
 
 /* Sales of the week for all of a list. */

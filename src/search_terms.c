@@ -8,7 +8,7 @@
  * its own: what is frequent is read day by day, soonest first, and only as far as
  * needed. For what is rare, all events are indexed once more, without the day;
  * and some in samples, one in 4, 16, 64 and 256, which tell what is rare, and
- * from which facets are estimated.
+ * from which facets are estimated. The two larger samples are divided by week.
  *
  *-------------------------------------------------------------------------
  */
@@ -23,7 +23,10 @@
 #include "utils/fmgrprotos.h"
 #include "utils/memutils.h"
 
+#include "compat.h"
+
 PG_FUNCTION_INFO_V1(ev_search_terms);
+PG_FUNCTION_INFO_V1(ev_search_terms_by_week);
 
 const int	sample_rates[N_SAMPLES] = {256, 64, 16, 4};
 
@@ -78,12 +81,30 @@ segment_of_sample(char *segment, int rate)
 	memcpy(segment, text, SEGMENT_LEN);
 }
 
+/* The sample's part for one week; its name sorts behind all other segments. */
+void
+segment_of_week(char *segment, int rate, int week)
+{
+	char		text[SEGMENT_LEN + 1];
+
+	snprintf(text, sizeof(text), "%c%04x", rate == 16 ? 'u' : 'v', (unsigned) week & 0xffff);
+	memcpy(segment, text, SEGMENT_LEN);
+}
+
+/* Weeks, counted from long ago so that none is negative. */
+int
+search_week(int day)
+{
+	return Max(0, Min(day + 50000, 99999)) / 7;
+}
+
 /* The band of a price, a numeric: compared as such, which is quicker than a cast. */
 int
 price_band(Datum price)
 {
 	static Datum limits[N_PRICE_BANDS - 1];
 	int			band = 0;
+	int			above = N_PRICE_BANDS - 1;
 
 	if (limits[0] == (Datum) 0)
 	{
@@ -94,9 +115,15 @@ price_band(Datum price)
 			limits[i] = DirectFunctionCall1(int4_numeric, Int32GetDatum(band_limits[i]));
 		MemoryContextSwitchTo(old);
 	}
-	while (band < N_PRICE_BANDS - 1 &&
-		   DatumGetInt32(DirectFunctionCall2(numeric_cmp, price, limits[band])) > 0)
-		band++;
+	while (band < above)
+	{
+		int			middle = (band + above) / 2;
+
+		if (DatumGetInt32(DirectFunctionCall2(numeric_cmp, price, limits[middle])) > 0)
+			band = middle + 1;
+		else
+			above = middle;
+	}
 	return band;
 }
 
@@ -264,19 +291,23 @@ in_sample(int64 event_id, int rate)
  * price_from, price_to) returns tsvector. The segments are in order and so are the
  * terms within each: the vector is sorted.
  */
-Datum
-ev_search_terms(PG_FUNCTION_ARGS)
+static Datum
+search_terms(FunctionCallInfo fcinfo, bool by_week)
 {
 	TermList	list = {0};
 	char		segments[2 + N_SAMPLES][SEGMENT_LEN];
 	int			n_segments = 0;
 	int64		event_id = PG_GETARG_INT64(0);
+	int			day = search_day(PG_GETARG_TIMESTAMPTZ(1));
 
-	segment_of_day(segments[n_segments++], search_day(PG_GETARG_TIMESTAMPTZ(1)));
+	segment_of_day(segments[n_segments++], day);
 	memcpy(segments[n_segments++], SEGMENT_EVERY, SEGMENT_LEN);
 	for (int i = N_SAMPLES - 1; i >= 0; i--)
-		if (in_sample(event_id, sample_rates[i]))
+		if (in_sample(event_id, sample_rates[i]) && !(by_week && sample_rates[i] <= WEEKLY_RATE))
 			segment_of_sample(segments[n_segments++], sample_rates[i]);
+	for (int i = 0; i < N_SAMPLES; i++)
+		if (in_sample(event_id, sample_rates[i]) && by_week && sample_rates[i] <= WEEKLY_RATE)
+			segment_of_week(segments[n_segments++], sample_rates[i], search_week(day));
 
 	add_string(&list, TERM_ANY, "");
 	add_lexemes(&list, DatumGetTSVector(PG_GETARG_DATUM(2)), TERM_WORD, false);
@@ -310,4 +341,17 @@ ev_search_terms(PG_FUNCTION_ARGS)
 		}
 	}
 	PG_RETURN_TSVECTOR(make_vector(&list, segments, n_segments));
+}
+
+Datum
+ev_search_terms_by_week(PG_FUNCTION_ARGS)
+{
+	return search_terms(fcinfo, true);
+}
+
+/* Version 0.1.0's: no sample is divided. */
+Datum
+ev_search_terms(PG_FUNCTION_ARGS)
+{
+	return search_terms(fcinfo, false);
 }

@@ -28,6 +28,7 @@
 #define SEGMENT_LEN		5		/* characters */
 #define SEGMENT_EVERY	"every"
 #define N_SAMPLES		4
+#define WEEKLY_RATE		16		/* samples of one in so many, or finer, are divided */
 
 #define MAX_CELLS		24		/* of a circle's cover */
 #define N_PRICE_BANDS	7
@@ -38,6 +39,8 @@ extern int	search_day(TimestampTz at);
 extern TimestampTz search_day_start(int day);
 extern void segment_of_day(char *segment, int day);
 extern void segment_of_sample(char *segment, int rate);
+extern void segment_of_week(char *segment, int rate, int week);
+extern int	search_week(int day);
 extern int	price_band(Datum price);
 extern double numeric_to_double(Datum value);
 extern int	cells_of_circle(double latitude, double longitude, double radius_m,

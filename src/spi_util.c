@@ -89,6 +89,33 @@ spi_read(SpiQuery *query, Datum *values, const char *nulls)
 }
 
 /*
+ * The same, each row going to a receiver as it is found: nothing is copied.
+ */
+uint64
+spi_read_into(SpiQuery *query, Datum *values, const char *nulls, DestReceiver *receiver)
+{
+	SPIExecuteOptions options = {.read_only = true, .dest = receiver};
+	int			rc;
+
+	if (query->plan == NULL)
+		prepare(query);
+	options.params = makeParamList(query->nargs);
+	for (int i = 0; i < query->nargs; i++)
+	{
+		ParamExternData *param = &options.params->params[i];
+
+		param->value = values[i];
+		param->isnull = nulls && nulls[i] == 'n';
+		param->pflags = PARAM_FLAG_CONST;
+		param->ptype = query->argtypes[i];
+	}
+	rc = SPI_execute_plan_extended(query->plan, &options);
+	if (rc < 0)
+		elog(ERROR, "SPI_execute_plan_extended failed: %s", SPI_result_code_string(rc));
+	return SPI_processed;
+}
+
+/*
  * Run a SELECT by a snapshot taken now, whatever the isolation level: what is
  * refused must be refused for what is true now, not for what was true when the
  * transaction began.

@@ -39,6 +39,8 @@ typedef struct SpiQuery
 
 extern uint64 spi_run(SpiQuery *query, Datum *values, const char *nulls);
 extern uint64 spi_read(SpiQuery *query, Datum *values, const char *nulls);
+extern uint64 spi_read_into(SpiQuery *query, Datum *values, const char *nulls,
+							DestReceiver *receiver);
 extern uint64 spi_read_fresh(SpiQuery *query, Datum *values, const char *nulls);
 extern uint64 spi_write_fresh(SpiQuery *query, Datum *values, const char *nulls);
 

@@ -18,6 +18,7 @@
 #define BEST_SELLERS		200
 #define MAX_PREFIX_LEN		200 /* bytes */
 #define MAX_SUGGESTIONS		50
+#define MOST_TITLES			500 /* looked at, many of which may be the same */
 
 /* Return the best candidates, each title once. */
 static void
@@ -32,7 +33,7 @@ return_suggestions(const CandidateList *list, int limit, ReturnSetInfo *rsinfo)
 		" LEFT JOIN evently.venues v ON v.venue_id = e.venue_id"
 		" ORDER BY e.n LIMIT $2",
 		INT8ARRAYOID, INT4OID);
-	int			some = Min(list->n, 4 * limit);
+	int			some = Min(list->n, MOST_TITLES);
 	int64	   *ids = palloc(sizeof(int64) * Max(some, 1));
 	Datum		args[2];
 	uint64		n;

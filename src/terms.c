@@ -12,7 +12,41 @@
 
 #include "guc.h"
 #include "money.h"
+#include "row_fetch.h"
 #include "spi_util.h"
+
+TierTerms *
+find_tier(EventTerms *event, int64 tier_id)
+{
+	for (int i = 0; i < event->ntiers; i++)
+	{
+		if (event->tiers[i].tier_id == tier_id)
+			return &event->tiers[i];
+	}
+	return NULL;
+}
+
+static void
+read_tier(EventTerms *event, int64 tier_id)
+{
+	static const RowFetch fetch = {
+		"ticket_tiers", "ticket_tiers_pkey", F_INT8EQ,
+		{"event_id", "price", "shards", "max_per_order", "sale_start", "sale_end"}
+	};
+	TierTerms  *tier = &event->tiers[event->ntiers];
+	FetchedRow	row;
+
+	if (find_tier(event, tier_id) != NULL || !fetch_row(&fetch, Int64GetDatum(tier_id), &row))
+		return;
+	tier->tier_id = tier_id;
+	tier->event_id = fetched_int64(&row, 0);
+	tier->price = row.values[1];
+	tier->shards = DatumGetInt16(row.values[2]);
+	tier->max_per_order = DatumGetInt32(row.values[3]);
+	tier->sale_start = row.nulls[4] ? DT_NOBEGIN : fetched_timestamp(&row, 4);
+	tier->sale_end = row.nulls[5] ? event->end_time : fetched_timestamp(&row, 5);
+	event->ntiers++;
+}
 
 /*
  * Read an event and some tiers as they are now. The caller holds the event's
@@ -21,46 +55,26 @@
 EventTerms *
 read_terms(int64 event_id, const int64 *tier_ids, int n)
 {
-	static SpiQuery query = SPI_QUERY("SELECT e.status, e.currency, e.hold_duration, e.max_tickets_per_buyer, e.end_time,"
-		" t.tier_id, t.event_id, t.price, t.shards, t.max_per_order, t.sale_start, t.sale_end"
-		" FROM evently.events e LEFT JOIN evently.ticket_tiers t ON t.tier_id = ANY ($2)"
-		" WHERE e.event_id = $1",
-		INT8OID, INT8ARRAYOID);
-	Datum		values[2] = {Int64GetDatum(event_id), int64_array(tier_ids, n)};
+	static const RowFetch fetch = {
+		"events", "events_pkey", F_INT8EQ,
+		{"status", "currency", "hold_duration", "max_tickets_per_buyer", "end_time"}
+	};
 	EventTerms *event = palloc0(sizeof(EventTerms));
-	Datum		hold;
-	bool		isnull;
-	uint64		rows;
+	FetchedRow	row;
 
 	event->event_id = event_id;
-	rows = spi_read_fresh(&query, values, NULL);
-	if (rows == 0)
+	if (!fetch_row(&fetch, Int64GetDatum(event_id), &row))
 		return event;
-
 	event->found = true;
-	event->status = spi_text(0, 1);
-	event->currency = spi_text(0, 2);
-	hold = spi_datum(0, 3, &isnull);
-	event->hold_duration = isnull ? NULL : DatumGetIntervalP(hold);
-	event->max_per_buyer = spi_int32(0, 4);
-	event->end_time = spi_timestamp(0, 5, DT_NOEND);
+	event->status = fetched_text(&row, 0);
+	event->currency = fetched_text(&row, 1);
+	event->hold_duration = row.nulls[2] ? NULL : DatumGetIntervalP(row.values[2]);
+	event->max_per_buyer = row.nulls[3] ? 0 : DatumGetInt32(row.values[3]);
+	event->end_time = fetched_timestamp(&row, 4);
 
-	event->tiers = palloc(sizeof(TierTerms) * rows);
-	for (uint64 i = 0; i < rows; i++)
-	{
-		TierTerms  *tier = &event->tiers[event->ntiers];
-
-		if (spi_is_null(i, 6))
-			break;
-		tier->tier_id = spi_int64(i, 6);
-		tier->event_id = spi_int64(i, 7);
-		tier->price = spi_datum(i, 8, &isnull);
-		tier->shards = DatumGetInt16(spi_datum(i, 9, &isnull));
-		tier->max_per_order = spi_int32(i, 10);
-		tier->sale_start = spi_timestamp(i, 11, DT_NOBEGIN);
-		tier->sale_end = spi_timestamp(i, 12, event->end_time);
-		event->ntiers++;
-	}
+	event->tiers = palloc(sizeof(TierTerms) * Max(n, 1));
+	for (int i = 0; i < n; i++)
+		read_tier(event, tier_ids[i]);
 	return event;
 }
 
@@ -75,17 +89,6 @@ event_of_tier(int64 tier_id)
 	if (spi_read_fresh(&query, values, NULL) == 0)
 		raise_not_found("tier", tier_id);
 	return spi_int64(0, 1);
-}
-
-TierTerms *
-find_tier(EventTerms *event, int64 tier_id)
-{
-	for (int i = 0; i < event->ntiers; i++)
-	{
-		if (event->tiers[i].tier_id == tier_id)
-			return &event->tiers[i];
-	}
-	return NULL;
 }
 
 static bool

@@ -180,7 +180,7 @@ notify_buyer(const char *kind, int64 order_id, Datum amount, const char *reason,
 		" LEFT JOIN evently.venues v ON v.venue_id = e.venue_id"
 		" WHERE o.order_id = $2",
 		TEXTOID, INT8OID, NUMERICOID, TEXTOID, TIMESTAMPTZOID);
-	char		nulls[5] = "     ";
+	char		nulls[] = "     ";
 	Datum		values[5] = {
 		CStringGetTextDatum(kind), Int64GetDatum(order_id), amount,
 		string_datum_or_null(reason, &nulls[3]), TimestampTzGetDatum(now)

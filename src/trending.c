@@ -238,68 +238,112 @@ read_tail(TimestampTz now, int64 **event_ids, int64 **sold)
 	return n;
 }
 
-static void
-append_sold(CandidateList *list)
+/* Events with what they sold in the last 24 hours, the best first. */
+typedef struct Sellers
 {
-	int			before = list->n;
+	CandidateList sold;
+	CandidateList tail;			/* what is not rolled up of it, by id */
+	bool		all;			/* nothing else has sold anything */
+} Sellers;
 
-	append_row_candidates(list);
-	for (int i = before; i < list->n; i++)
-		list->items[i].sold = spi_int64(i - before, 7);
+static Candidate *
+add_sold(CandidateList *list, int64 event_id, int64 sold)
+{
+	Candidate  *item = add_candidate(list);
+
+	item->event_id = event_id;
+	item->sold = sold;
+	item->key = -(double) sold;
+	return item;
 }
 
-/* Some events' sales of the day, those that match and are in the list of ids. */
+/* Rolled-up sales of the day for some events, and what has sold since. */
 static void
-read_sold(const SearchFilter *filter, Datum event_ids, CandidateList *list)
+append_sales(const Sellers *sellers, Datum event_ids, CandidateList *list)
 {
 	static SpiQuery query = SPI_QUERY(
-		"SELECT" SEARCH_COLUMNS ", coalesce(p.sold_day, 0)"
-		" FROM pg_catalog.unnest($11) i (event_id)"
-		" JOIN evently.event_search s ON s.event_id = i.event_id"
-		" LEFT JOIN evently.event_popularity p ON p.event_id = s.event_id"
-		" WHERE" SEARCH_FILTER SEARCH_TERM_FILTER,
-		SEARCH_FILTER_ARGS, TEXTARRAYOID, TEXTOID, INT8ARRAYOID);
-	Datum		values[11];
-	char		nulls[11] = "           ";
+		"SELECT i.event_id, coalesce(p.sold_day, 0) FROM pg_catalog.unnest($1) i (event_id)"
+		" LEFT JOIN evently.event_popularity p ON p.event_id = i.event_id",
+		INT8ARRAYOID);
+	Datum		values[1] = {event_ids};
+	uint64		n = spi_read(&query, values, NULL);
 
-	use_geography(&query, 4, filter);
-	set_term_args(filter, values, nulls);
-	values[10] = event_ids;
-	(void) spi_read(&query, values, nulls);
-	append_sold(list);
+	for (uint64 i = 0; i < n; i++)
+	{
+		const Candidate *tail = find_candidate(&sellers->tail, spi_int64(i, 1));
+		int64		sold = spi_int64(i, 2) + (tail ? tail->sold : 0);
+
+		if (sold > 0)
+			(void) add_sold(list, spi_int64(i, 1), sold);
+	}
 }
 
-/* The n events of all places that sold most, those of them that match. */
+/* The best sellers of all places: those rolled up, and whatever has sold since. */
 static void
-read_best_sellers(const SearchFilter *filter, int n, CandidateList *list)
+read_sellers(TimestampTz now, Sellers *sellers)
 {
 	static SpiQuery query = SPI_QUERY(
-		"SELECT" SEARCH_COLUMNS ", p.sold_day"
-		" FROM (SELECT x.event_id, x.sold_day FROM evently.event_popularity x"
-		"  WHERE x.sold_day > 0 ORDER BY x.sold_day DESC, x.event_id LIMIT $11) p"
-		" JOIN evently.event_search s ON s.event_id = p.event_id"
-		" WHERE" SEARCH_FILTER SEARCH_TERM_FILTER,
-		SEARCH_FILTER_ARGS, TEXTARRAYOID, TEXTOID, INT4OID);
-	Datum		values[11];
-	char		nulls[11] = "           ";
-
-	use_geography(&query, 4, filter);
-	set_term_args(filter, values, nulls);
-	values[10] = Int32GetDatum(n);
-	(void) spi_read(&query, values, nulls);
-	append_sold(list);
-}
-
-static bool
-more_best_sellers(int n)
-{
-	static SpiQuery query = SPI_QUERY(
-		"SELECT 1 FROM evently.event_popularity x WHERE x.sold_day > 0"
-		" ORDER BY x.sold_day DESC, x.event_id OFFSET $1 LIMIT 1",
+		"SELECT p.event_id, p.sold_day FROM evently.event_popularity p"
+		" WHERE p.sold_day > 0 ORDER BY p.sold_day DESC, p.event_id LIMIT $1",
 		INT4OID);
-	Datum		values[1] = {Int32GetDatum(n)};
+	int64	   *tail_ids;
+	int64	   *tail_sold;
+	int			ntail = read_tail(now, &tail_ids, &tail_sold);
+	Datum		values[1] = {Int32GetDatum(FIRST_TRENDING)};
+	uint64		n;
 
-	return spi_read(&query, values, NULL) > 0;
+	memset(sellers, 0, sizeof(Sellers));
+	for (int i = 0; i < ntail; i++)
+		(void) add_sold(&sellers->tail, tail_ids[i], tail_sold[i]);
+	drop_doubles(&sellers->tail);
+	n = spi_read(&query, values, NULL);
+	for (uint64 i = 0; i < n; i++)
+	{
+		if (find_candidate(&sellers->tail, spi_int64(i, 1)) == NULL)
+			(void) add_sold(&sellers->sold, spi_int64(i, 1), spi_int64(i, 2));
+	}
+	sellers->all = n < FIRST_TRENDING;
+	if (ntail > 0)
+		append_sales(sellers, int64_array(tail_ids, ntail), &sellers->sold);
+	sort_candidates(&sellers->sold);
+}
+
+/* Append those of some sellers that match, some at a time until there is enough. */
+static void
+append_matches(const SearchFilter *filter, const CandidateList *sellers, int enough,
+			   CandidateList *list)
+{
+	static SpiQuery query = SPI_QUERY(
+		"SELECT" SEARCH_COLUMNS ", i.sold"
+		" FROM ROWS FROM (pg_catalog.unnest($11), pg_catalog.unnest($12)) i (event_id, sold)"
+		" JOIN evently.event_search s ON s.event_id = i.event_id"
+		" WHERE" SEARCH_FILTER SEARCH_TERM_FILTER,
+		SEARCH_FILTER_ARGS, TEXTARRAYOID, TEXTOID, INT8ARRAYOID, INT8ARRAYOID);
+	Datum		values[12];
+	char		nulls[] = "            ";
+	int			n;
+	int			some = 2 * enough;
+
+	use_geography(&query, 4, filter);
+	set_term_args(filter, values, nulls);
+	for (int i = 0; i < sellers->n && list->n < enough; i += n, some *= 4)
+	{
+		int64	   *ids;
+		int64	   *sold;
+
+		n = Min(some, sellers->n - i);
+		ids = palloc(sizeof(int64) * n);
+		sold = palloc(sizeof(int64) * n);
+
+		for (int j = 0; j < n; j++)
+		{
+			ids[j] = sellers->items[i + j].event_id;
+			sold[j] = sellers->items[i + j].sold;
+		}
+		values[10] = int64_array(ids, n);
+		values[11] = int64_array(sold, n);
+		read_candidates(&query, values, nulls, filter, list);
+	}
 }
 
 static bool
@@ -308,61 +352,41 @@ is_local(const SearchFilter *filter)
 	return filter->city != NULL || filter->radius >= 0;
 }
 
-static int64 *
-ids_of(const CandidateList *list)
-{
-	int64	   *ids = palloc(sizeof(int64) * Max(list->n, 1));
-
-	for (int i = 0; i < list->n; i++)
-		ids[i] = list->items[i].event_id;
-	return ids;
-}
-
 /*
- * The best sellers of a place, or of all: those rolled up, and whatever has sold
- * since with both sums. Sorted. A place's are looked for among the best sellers
- * of all places; if few of them are there, also among its own soonest events.
+ * The best sellers of a place, or of all, sorted. A place's are looked for among
+ * those of all places; if few of them are there, also among its own soonest events.
  */
 static void
-gather_trending(const SearchFilter *filter, int limit, CandidateList *list)
+gather_trending(const SearchFilter *filter, const Sellers *sellers, int limit,
+				CandidateList *list)
 {
-	int64	   *tail_ids;
-	int64	   *tail_sold;
-	int			ntail = read_tail(filter->now, &tail_ids, &tail_sold);
-	int			n = 0;
-
-	if (ntail > 0)
-		read_sold(filter, int64_array(tail_ids, ntail), list);
-	if (!is_local(filter))
-		read_best_sellers(filter, Min(4 * limit + ntail, FIRST_TRENDING), list);
-	if (list->n < limit + ntail)
-		read_best_sellers(filter, FIRST_TRENDING, list);
-	drop_doubles(list);
-	if (is_local(filter) && list->n < limit && more_best_sellers(FIRST_TRENDING))
+	/* twice as many, for what a user likes to come forward */
+	append_matches(filter, &sellers->sold, 2 * limit, list);
+	if (is_local(filter) && list->n < limit && !sellers->all)
 	{
 		CandidateList local = {0};
 		bool		complete;
+		int64	   *ids;
+		int			from_all = list->n;
 
-		/* too few: ask for the sales of the place's own events as well */
 		read_soonest(filter, filter_condition(filter, TERM_WORD), first_day_of(filter),
 					 ENOUGH_LOCAL, &local, &complete);
-		read_sold(filter, int64_array(ids_of(&local), local.n), list);
+		ids = palloc(sizeof(int64) * Max(local.n, 1));
+		for (int i = 0; i < local.n; i++)
+			ids[i] = local.items[i].event_id;
+		drop_doubles(&local);
+		append_sales(sellers, int64_array(ids, local.n), list);
+		/* of these the sales are known, now what they are */
+		for (int i = from_all; i < list->n; i++)
+		{
+			int64		sold = list->items[i].sold;
+
+			list->items[i] = *find_candidate(&local, list->items[i].event_id);
+			list->items[i].sold = sold;
+		}
 		drop_doubles(list);
 	}
-	for (int i = 0; i < ntail; i++)
-	{
-		Candidate  *item = find_candidate(list, tail_ids[i]);
-
-		if (item != NULL)
-			item->sold += tail_sold[i];
-	}
 	for (int i = 0; i < list->n; i++)
-	{
-		if (list->items[i].sold > 0)
-			list->items[n++] = list->items[i];
-	}
-	list->n = n;
-	for (int i = 0; i < n; i++)
 	{
 		list->items[i].score = (double) list->items[i].sold;
 		list->items[i].key = -list->items[i].score;
@@ -397,7 +421,7 @@ list_candidates(Listing *listing, const CandidateList *list, const char *reason)
 	int64		ids[MAX_LISTED];
 	int			n = 0;
 	Datum		args[3];
-	char		arg_nulls[3] = "   ";
+	char		arg_nulls[] = "   ";
 
 	for (int i = 0; i < list->n && listing->n + n < listing->limit; i++)
 	{
@@ -473,6 +497,7 @@ ev_trending_events(PG_FUNCTION_ARGS)
 	char	   *city = arg_city(fcinfo, 3);
 	SearchFilter filter;
 	Listing		listing;
+	Sellers		sellers;
 	CandidateList list = {0};
 
 	if (city != NULL && !PG_ARGISNULL(1))
@@ -487,7 +512,8 @@ ev_trending_events(PG_FUNCTION_ARGS)
 		check_radius(filter.radius);
 		read_point(&filter, PG_GETARG_DATUM(1));
 	}
-	gather_trending(&filter, limit, &list);
+	read_sellers(filter.now, &sellers);
+	gather_trending(&filter, &sellers, limit, &list);
 	list_candidates(&listing, &list, "TRENDING");
 	ev_finish((Datum) 0);
 	return (Datum) 0;
@@ -509,13 +535,13 @@ list_coming_up(Listing *listing, const SearchFilter *filter, bool has_user, int6
 }
 
 static void
-list_trending(Listing *listing, const SearchFilter *filter, List *tastes)
+list_trending(Listing *listing, const SearchFilter *filter, const Sellers *sellers, List *tastes)
 {
 	CandidateList list = {0};
 
 	if (listing->n == listing->limit)
 		return;
-	gather_trending(filter, listing->limit, &list);
+	gather_trending(filter, sellers, listing->limit, &list);
 	if (list.n > 0)
 		boost_by_taste(tastes, list.items[0].score, &list);
 	list_candidates(listing, &list, "TRENDING");
@@ -532,6 +558,7 @@ ev_homepage(PG_FUNCTION_ARGS)
 	int			limit = arg_int32_between(fcinfo, 3, "limit", 1, MAX_LISTED);
 	SearchFilter filter;
 	Listing		listing;
+	Sellers		sellers;
 	List	   *tastes;
 
 	if (city != NULL && !PG_ARGISNULL(1))
@@ -546,7 +573,8 @@ ev_homepage(PG_FUNCTION_ARGS)
 		read_point(&filter, PG_GETARG_DATUM(1));
 	}
 	filter.city = city;
-	list_trending(&listing, &filter, tastes);
+	read_sellers(filter.now, &sellers);
+	list_trending(&listing, &filter, &sellers, tastes);
 	if (is_local(&filter))
 	{
 		list_coming_up(&listing, &filter, has_user, user_id, "NEARBY");
@@ -557,7 +585,7 @@ ev_homepage(PG_FUNCTION_ARGS)
 		}
 		filter.city = NULL;
 		filter.radius = -1;
-		list_trending(&listing, &filter, tastes);
+		list_trending(&listing, &filter, &sellers, tastes);
 	}
 	list_coming_up(&listing, &filter, has_user, user_id, "ANYWHERE");
 	ev_finish((Datum) 0);

@@ -145,7 +145,7 @@ ev_book_venue(PG_FUNCTION_ARGS)
 			window.setup_hours, window.teardown_hours, window.hire_rate, deposit,
 			TimestampTzGetDatum(due_at), TimestampTzGetDatum(now)
 		};
-		char		nulls[10] = "          ";
+		char		nulls[] = "          ";
 
 		nulls[1] = event_id == 0 ? 'n' : ' ';
 		nulls[8] = PG_ARGISNULL(7) ? 'n' : ' ';

@@ -51,7 +51,7 @@ ev_venue_free_slots(PG_FUNCTION_ARGS)
 		" OR upper(s.slot) - lower(s.slot) >= $3",
 		INT8OID, TSTZRANGEOID, INTERVALOID, TIMESTAMPTZOID);
 	int64		venue_id = arg_id(fcinfo, 0, "venue_id");
-	char		nulls[4] = "    ";
+	char		nulls[] = "    ";
 	Datum		values[4] = {
 		Int64GetDatum(venue_id), 0, 0, TimestampTzGetDatum(GetCurrentStatementStartTimestamp())
 	};
@@ -135,7 +135,7 @@ ev_find_venues(PG_FUNCTION_ARGS)
 		NULL, TIMESTAMPTZOID, TIMESTAMPTZOID, INT4OID, TEXTOID, JSONBOID, TIMESTAMPTZOID,
 		InvalidOid, FLOAT8OID);
 	Datum		values[8];
-	char		nulls[8] = "        ";
+	char		nulls[] = "        ";
 	TimestampTz from;
 	TimestampTz until;
 

@@ -130,7 +130,7 @@ insert_entry(int64 event_id, const Selection *wanted, int64 user_id, const char 
 		" (tier_id, event_id, user_id, email, quantity, position, joined_at)"
 		" VALUES ($1, $2, $3, $4, $5, $6, $7) RETURNING w",
 		INT8OID, INT8OID, INT8OID, TEXTOID, INT4OID, INT8OID, TIMESTAMPTZOID);
-	char		nulls[7] = "       ";
+	char		nulls[] = "       ";
 	Datum		values[7] = {
 		Int64GetDatum(wanted->tier_id), Int64GetDatum(event_id), Int64GetDatum(user_id),
 		string_datum_or_null(email, &nulls[3]), Int32GetDatum((int32) wanted->quantity), (Datum) 0,

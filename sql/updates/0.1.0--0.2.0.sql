@@ -4,6 +4,75 @@
  */
 \echo Use "ALTER EXTENSION evently UPDATE" to load this file. \quit
 
+/* Sales: an order without a key needs no entry in the keys' index. */
+ALTER TABLE evently.orders DROP CONSTRAINT orders_idempotency_key;
+CREATE UNIQUE INDEX orders_idempotency_key ON evently.orders (event_id, buyer_id, idempotency_key)
+	WHERE idempotency_key IS NOT NULL;
+COMMENT ON INDEX evently.orders_idempotency_key IS 'One order for each key of a buyer at an event';
+DROP INDEX evently.orders_pending;
+CREATE INDEX orders_pending ON evently.orders (event_id, expires_at, buyer_id) WHERE status = 'PENDING';
+COMMENT ON INDEX evently.orders_pending IS 'The holds of an event by the time of their lapse, and whose they are';
+
+/* --- Comments --- */
+
+-- Functions that are there for others of ours say so.
+COMMENT ON FUNCTION evently.occupied_window IS
+'Internal: the time that a booking takes from its venue, in elapsed hours, from its first instant up to its last, which is out.
+start_time, end_time: what is booked; setup_hours, teardown_hours: before and after it, fractions allowed. Result: the range.';
+COMMENT ON FUNCTION evently.search_terms IS
+'Internal: the terms that event_search_terms indexes: words, category, city, place and price bands, each behind the event''s day (and, for some events, behind the name of a sample)';
+COMMENT ON FUNCTION evently.latitude IS 'Internal: latitude of a point in degrees; null when it is empty';
+COMMENT ON FUNCTION evently.longitude IS 'Internal: longitude of a point in degrees; null when it is empty';
+COMMENT ON FUNCTION evently.metres_between IS 'Internal: distance of two points in metres';
+COMMENT ON FUNCTION evently.is_within IS 'Internal: whether two points are at most so many metres apart';
+COMMENT ON FUNCTION evently.key_set IS
+'Internal: the public keys of an event as a JSON Web Key Set (RFC 7517, 8037), the newest first. event_id: any event; an unknown one has no keys.';
+COMMENT ON FUNCTION evently.make_point IS 'Internal: the point of geo_point, unchecked';
+COMMENT ON FUNCTION evently.coordinates IS 'Internal: latitude and longitude in degrees; null for what is not a point';
+COMMENT ON FUNCTION evently.nearest_venues IS 'Internal: the n venues nearest to a point, with their distances';
+COMMENT ON FUNCTION evently.similar_words IS 'Internal: known words with many trigrams of another, of about its length';
+COMMENT ON FUNCTION evently.event_offer IS
+'Internal: what of an event can be bought, by windows and stock; holds that have lapsed count as stock, as they do when somebody buys.
+Result: price_from, the lowest price that can be bought; availability (see found_event); at_price, whether a ticket costs what price says: one that can be bought, if any can.';
+COMMENT ON FUNCTION evently.record_job_run IS
+'Internal: enters a run of a job that ends now in job_runs. Result: 1. Errors: 22023 unknown job.';
+
+/* --- Copies: keys that replication changes are forgotten too --- */
+
+DROP TRIGGER forget_keys ON evently.event_keys;
+DROP TRIGGER forget_keys ON evently.event_private_keys;
+CREATE TRIGGER forget_keys AFTER UPDATE OR DELETE ON evently.event_keys
+	FOR EACH ROW EXECUTE FUNCTION evently.forget_keys();
+CREATE TRIGGER forget_keys AFTER UPDATE OR DELETE ON evently.event_private_keys
+	FOR EACH ROW EXECUTE FUNCTION evently.forget_keys();
+ALTER TABLE evently.event_keys ENABLE ALWAYS TRIGGER forget_keys;
+ALTER TABLE evently.event_private_keys ENABLE ALWAYS TRIGGER forget_keys;
+COMMENT ON TRIGGER forget_keys ON evently.event_keys IS 'No backend goes on with a key that was changed or removed';
+COMMENT ON TRIGGER forget_keys ON evently.event_private_keys IS 'No backend keeps a private key that was rotated out';
+
+/* --- Jobs: a roll-up of nothing took half a second of JIT --- */
+
+ALTER FUNCTION evently.roll_up_sales SET jit = off;
+
+
+/* --- Discovery --- */
+
+-- Discovery: samples divided by week, for facets of a few days; facets of a place
+-- out of an index alone. Both indexes are made anew, 5 minutes for a million events.
+CREATE OR REPLACE FUNCTION evently.search_terms(
+	event_id bigint, start_time timestamptz, doc tsvector, category text,
+	city text, latitude double precision, longitude double precision,
+	price_from numeric, price_to numeric)
+	RETURNS tsvector
+	LANGUAGE C IMMUTABLE PARALLEL SAFE
+	SET search_path = pg_catalog, pg_temp
+	AS 'MODULE_PATHNAME', 'ev_search_terms_by_week';
+REINDEX INDEX evently.event_search_terms;
+DROP INDEX evently.event_search_venue;
+CREATE INDEX event_search_venue ON evently.event_search (venue_id, start_time)
+	INCLUDE (end_time, category, local_month, price_from, city);
+COMMENT ON INDEX evently.event_search_venue IS 'Events of a venue by date, with what facets count';
+
 /*
  * Reports. The views are made anew, because columns were renamed, and one that
  * named the buyer is gone: give grants on them again, and drop views of your own
@@ -43,7 +112,6 @@ COMMENT ON CONSTRAINT currency_code_is_iso_4217 ON DOMAIN evently.currency_code 
 COMMENT ON CONSTRAINT label_is_not_blank ON DOMAIN evently.label IS 'More than spaces';
 COMMENT ON CONSTRAINT instant_is_finite ON DOMAIN evently.instant IS 'Neither infinity';
 COMMENT ON CONSTRAINT ticket_tiers_event_id_name_key ON evently.ticket_tiers IS 'An event names each of its tiers once';
-COMMENT ON CONSTRAINT orders_idempotency_key ON evently.orders IS 'A buyer''s attempt gives one order, however often it is repeated';
 COMMENT ON CONSTRAINT order_items_order_id_tier_id_key ON evently.order_items IS 'An order names each tier once';
 COMMENT ON CONSTRAINT ticket_status_is_known ON DOMAIN evently.ticket_status IS 'The states of a ticket';
 COMMENT ON CONSTRAINT tickets_qr_code_key ON evently.tickets IS 'A secret opens one ticket';
@@ -54,6 +122,7 @@ COMMENT ON CONSTRAINT waitlist_offers_entry_id_key ON evently.waitlist_offers IS
 @include sql/54_daily_sales.sql
 @include sql/55_roles.sql
 @include sql/78_daily_sales_functions.sql
+@include sql/79_id_functions.sql
 @include sql/79_role_functions.sql
 @include sql/80_views.sql
 @include sql/81_venue_views.sql

@@ -27,14 +27,10 @@ our @isolation_levels = ('read committed', 'repeatable read', 'serializable');
 # The build under test, when it is not installed where the server looks.
 sub extension_settings
 {
-	my ($node) = @_;
 	my $destdir = $ENV{EVENTLY_DESTDIR} or return;
-
-	return "extension_destdir = '$destdir'" if $node->pg_version < 18;
-	my ($sharedir, $libdir) =
-	  map { $destdir . $node->config_data($_) } '--sharedir', '--pkglibdir';
-	return "extension_control_path = '$sharedir:\$system'",
-	  "dynamic_library_path = '$libdir:\$libdir'";
+	my @settings = qx{scripts/private-server settings '$destdir'};
+	die 'scripts/private-server has failed' if $?;
+	return map { s/\s+\z//r } @settings;
 }
 
 # A running server with the extension in the database "postgres", and in there
@@ -53,7 +49,7 @@ sub start_node
 	}
 	my $node = PostgreSQL::Test::Cluster->new($name);
 	$node->init(@{ $option{init} // [] });
-	$node->append_conf('postgresql.conf', join "\n", extension_settings($node),
+	$node->append_conf('postgresql.conf', join "\n", extension_settings(),
 		'max_connections = 120',
 		# A storm at SERIALIZABLE keeps the reads of all that overlaps.
 		'max_pred_locks_per_transaction = 1024',

@@ -65,6 +65,16 @@ SELECT pg_temp.refused('SELECT evently.issue_comps(NULL, ''[{}]'')', '22023', '%
 SELECT pg_temp.tier(pg_temp.draft(), 10, held_back => 2) AS draft_tier \gset
 SELECT lives_ok(format('SELECT evently.issue_comps(%s, ''[{}]'')', :draft_tier), 'comps of a draft');
 
+-- A row that is changed more often than its page has room for, within one transaction.
+SELECT event, tier FROM pg_temp.sale(1000) \gset
+SELECT evently.set_tier_quantity(:tier, 1000 + n) FROM generate_series(1, 600) n \g /dev/null
+SELECT evently.reserve_tier(:event, n, :tier, 1) FROM generate_series(1, 600) n \g /dev/null
+SELECT is(pg_temp.stock(:tier), '1000/600/0/0', 'changed 1,200 times');
+SET LOCAL enable_seqscan = off;
+SELECT is(sum(available), 1000::bigint, 'and found through the index') FROM evently.inventory_shards WHERE tier_id = :tier;
+SELECT is((SELECT sum((SELECT available FROM evently.inventory_shards s WHERE s.tier_id = :tier AND s.shard = n)) FROM generate_series(0, 63) n), 1000::bigint, 'by its whole key too');
+RESET enable_seqscan;
+
 SELECT pg_temp.verified();
 SELECT * FROM finish();
 ROLLBACK;

@@ -105,6 +105,37 @@ SELECT cmp_ok((SELECT avg(n) FROM fan WHERE category = 'CONCERT'), '<', (SELECT 
 SELECT is((SELECT event_id FROM fan WHERE n = 1), (SELECT event_id FROM neutral WHERE n = 1), 'but not above the best match');
 SELECT is((SELECT array_agg(event_id ORDER BY n) FROM neutral), (SELECT array_agg(event_id) FROM (SELECT event_id FROM evently.search_events('matchday', user_id => 100, page_size => 100)) s), 'who has attended nothing sees what everybody sees');
 
+-- What counts how much. An event: days ahead, title, venue, description, category.
+INSERT INTO evently.venues (name, city, capacity, type, timezone, currency) VALUES ('Zanzibar Club', 'Leeds', 100, 'THEATER', 'UTC', 'GBP') RETURNING venue_id AS club \gset
+CREATE FUNCTION pg_temp.event(days integer, title text, venue bigint, description text DEFAULT NULL, category text DEFAULT 'CONFERENCE', status text DEFAULT 'ON_SALE') RETURNS bigint
+LANGUAGE sql AS $$
+	INSERT INTO evently.events (organizer_id, venue_id, title, description, category, status, start_time, end_time, doors_open, currency)
+	SELECT 4, venue, title, description, category, status, at, at + interval '1 hour', at, 'GBP' FROM (SELECT now() + days * interval '1 day') s (at)
+	RETURNING event_id;
+$$;
+CREATE FUNCTION pg_temp.titles(search text, who bigint DEFAULT NULL) RETURNS text
+LANGUAGE sql AS $$ SELECT string_agg(concat_ws(' ', title, lower(nullif(category, 'CONFERENCE'))), ', ' ORDER BY n) FROM (SELECT title, category, row_number() OVER () AS n FROM evently.search_events(search, user_id => who)) s $$;
+SELECT pg_temp.event(2, 'Morning tunes', NULL, 'zanzibar rhythms'), pg_temp.event(20, 'Evening tunes', :club), pg_temp.event(30, 'Zanzibar', NULL), pg_temp.event(2, 'Zanzibar and the long road to nowhere else', NULL);
+SELECT evently.rebuild_search() > 700 AS loaded \gset
+SELECT is(pg_temp.titles('zanzibar'), 'Zanzibar, Zanzibar and the long road to nowhere else, Evening tunes, Morning tunes', 'a whole title, a word of one, the venue, the description');
+
+-- Taste: what was attended counts, scanned tickets three times; what is to come, was cancelled, refunded or never paid does not.
+SELECT pg_temp.event(9, 'Quokka', NULL), pg_temp.event(9, 'Quokka gathering', NULL, NULL, 'SPORTS'), pg_temp.event(9, 'Quokka gathering', NULL, NULL, 'CONCERT'), pg_temp.event(1, 'Marsupials', NULL, 'quokka', 'CONCERT');
+SELECT pg_temp.event(-9, 'Gig', NULL, NULL, 'CONCERT', 'COMPLETED') AS gig, pg_temp.event(-9, 'Match', NULL, NULL, 'SPORTS', 'COMPLETED') AS match,
+	pg_temp.event(-9, 'Not to be', NULL, NULL, 'CONCERT', 'CANCELLED') AS cancelled, pg_temp.event(90, 'Later', NULL, NULL, 'CONCERT') AS later \gset
+INSERT INTO evently.orders (event_id, buyer_id, status, total_amount, currency, expires_at, confirmed_at)
+SELECT event_id, buyer_id, status, 0, 'GBP', now(), confirmed_at FROM (VALUES (:gig, 200, 'CONFIRMED', now()), (:match, 200, 'CONFIRMED', now()), (:match, 200, 'CONFIRMED', now()),
+	(:gig, 201, 'CONFIRMED', now()), (:cancelled, 202, 'CONFIRMED', now()), (:later, 203, 'CONFIRMED', now()), (:gig, 204, 'REFUNDED', now()), (:gig, 205, 'EXPIRED', NULL)) o (event_id, buyer_id, status, confirmed_at);
+INSERT INTO evently.ticket_tiers (event_id, name, price, total_quantity, shards) VALUES (:gig, 'GENERAL', 0, 10, 1) RETURNING tier_id AS tier \gset
+INSERT INTO evently.tickets (order_id, tier_id, event_id, status, check_in_time)
+SELECT order_id, :tier, event_id, 'USED', now() FROM evently.orders WHERE buyer_id = 200 AND event_id = :gig;
+SELECT evently.rebuild_search() > 700 AS loaded \gset
+SELECT is(pg_temp.titles('quokka'), 'Quokka, Quokka gathering sports, Quokka gathering concert, Marsupials concert', 'who is unknown sees equal ones by id');
+SELECT is(pg_temp.titles('quokka', 201), 'Quokka, Quokka gathering concert, Quokka gathering sports, Marsupials concert', 'a fan of concerts: equal ones change places, the weak match stays behind');
+SELECT is(pg_temp.titles('quokka', 200), 'Quokka, Quokka gathering concert, Quokka gathering sports, Marsupials concert', 'one scanned concert weighs more than two matches');
+SELECT is(pg_temp.titles('quokka', buyer), pg_temp.titles('quokka'), reason || ' does not count')
+FROM (VALUES (202, 'what was cancelled'), (203, 'what is to come'), (204, 'what was refunded'), (205, 'what was never paid')) t (buyer, reason);
+
 -- Facets of the whole agree with a count.
 SELECT is((SELECT events FROM evently.search_facets('league') WHERE facet = 'total'), 380::bigint, 'facets count every match');
 SELECT * FROM finish();

@@ -78,5 +78,16 @@ SELECT evently.cancel_event(:a, 'test');
 SELECT is(pg_temp.listing('homepage(''London'')'), 'NEARBY Delta, TRENDING Beta 5, ANYWHERE Gamma', 'what is cancelled is gone');
 SELECT pg_temp.show('Omega', :sydney, 'FESTIVAL', 20) \gset
 SELECT is((SELECT count(DISTINCT event_id) FROM evently.homepage()), (SELECT count(*) FROM evently.homepage()), 'each event once');
+
+-- What one confirmation of three tickets writes: nothing for search or trending.
+CREATE FUNCTION pg_temp.written() RETURNS TABLE (relation text, n bigint)
+LANGUAGE sql AS $$ SELECT relname::text, n_tup_ins + n_tup_upd + n_tup_del FROM pg_stat_xact_all_tables WHERE schemaname = 'evently' $$;
+SELECT event AS e, tier AS et FROM pg_temp.show('Epsilon', :sydney, 'FESTIVAL', 20) \gset
+SELECT pg_temp.hold(:e, :et, 3) AS held \gset
+CREATE TEMP TABLE before AS SELECT * FROM pg_temp.written();
+SELECT outcome FROM evently.confirm_order(:held, 'counted') \gset
+SELECT is((SELECT string_agg(relation || ' ' || w.n - b.n, ', ' ORDER BY relation) FROM pg_temp.written() w JOIN before b USING (relation) WHERE w.n > b.n),
+	'notifications 1, orders 1, payments 1, tickets 3', 'a confirmation writes its order, payment, tickets and notification, no other row');
+SELECT alike(pg_temp.listing('trending_events()'), '%TRENDING Epsilon 3%', 'and the next reader sees it');
 SELECT * FROM finish();
 ROLLBACK;

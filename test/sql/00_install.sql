@@ -92,8 +92,11 @@ DROP EXTENSION evently;
 SELECT catalog, b.n AS before, a.n AS after FROM before b JOIN pg_temp.catalog_rows() a USING (catalog) WHERE a.n <> b.n;
 
 -- A schema that somebody made beforehand is not taken over.
+-- (18 tells the statement and its line besides.)
+\set SHOW_CONTEXT never
 CREATE SCHEMA evently;
 CREATE EXTENSION evently;
+\unset SHOW_CONTEXT
 DROP SCHEMA evently;
 
 -- It needs the others.

@@ -1,0 +1,134 @@
+/*-------------------------------------------------------------------------
+ *
+ * shard_row.c
+ *	  Changing a shard's row without a statement.
+ *
+ * Each reservation changes one shard. Starting and ending a kept plan for that
+ * costs about twice the change itself, so at READ COMMITTED the row is found
+ * through the primary key's index and updated through the table's access
+ * method. The table's own constraints hold: available is checked here, and
+ * the columns of keys do not change.
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "shard_row.h"
+
+#include "access/genam.h"
+#include "access/relation.h"
+#include "access/skey.h"
+#include "access/table.h"
+#include "access/tableam.h"
+#include "access/xact.h"
+#include "catalog/namespace.h"
+#include "common/int.h"
+#include "executor/executor.h"
+#include "miscadmin.h"
+#include "utils/fmgroids.h"
+#include "utils/lsyscache.h"
+#include "utils/rel.h"
+#include "utils/snapmgr.h"
+
+#include "compat.h"
+
+/* The columns of evently.inventory_shards; the first two are its key. */
+enum
+{
+	TIER_ID = 1, SHARD, AVAILABLE, NCOLUMNS = AVAILABLE
+};
+
+/* The row's latest committed version, or the transaction's own. */
+static bool
+find_row(Relation table, Relation index, int64 tier_id, int shard, Snapshot snapshot,
+		 TupleTableSlot *slot)
+{
+	IndexScanDesc scan = ev_index_beginscan(table, index, snapshot, 2);
+	ScanKeyData keys[2];
+	bool		found;
+
+	ScanKeyInit(&keys[0], TIER_ID, BTEqualStrategyNumber, F_INT8EQ, Int64GetDatum(tier_id));
+	ScanKeyInit(&keys[1], SHARD, BTEqualStrategyNumber, F_INT2EQ, Int16GetDatum(shard));
+	index_rescan(scan, keys, 2, NULL, 0);
+	found = index_getnext_slot(scan, ForwardScanDirection, slot);
+	index_endscan(scan);
+	return found;
+}
+
+/*
+ * The new version found no room on the page of the old one. Seldom, because pages
+ * are filled to a tenth.
+ */
+static void
+insert_index_entries(Relation table, TupleTableSlot *slot, ev_update_indexes update)
+{
+	EState	   *estate = CreateExecutorState();
+	ResultRelInfo *result = makeNode(ResultRelInfo);
+
+	InitResultRelInfo(result, table, 0, NULL, 0);
+	ExecOpenIndices(result, false);
+	ev_insert_index_tuples(result, slot, estate, update);
+	ExecCloseIndices(result);
+	FreeExecutorState(estate);
+}
+
+/*
+ * Add to a shard's stock; what it has then, or -1, with nothing changed, if it
+ * would become negative. The caller holds the shard's lock and has no snapshot
+ * of the whole transaction.
+ */
+int32
+change_shard_row(int64 tier_id, int shard, int32 delta)
+{
+	Oid			schema = get_namespace_oid("evently", false);
+	Relation	table = table_open(get_relname_relid("inventory_shards", schema), RowExclusiveLock);
+	Relation	index = index_open(get_relname_relid("inventory_shards_pkey", schema), RowExclusiveLock);
+	TupleTableSlot *slot = table_slot_create(table, NULL);
+	TupleTableSlot *changed = MakeSingleTupleTableSlot(RelationGetDescr(table), &TTSOpsVirtual);
+	int32		available;
+	TM_Result	done = TM_Invisible;
+
+	Assert(!IsolationUsesXactSnapshot());
+	if (RelationGetDescr(table)->natts != NCOLUMNS)
+		elog(ERROR, "table \"inventory_shards\" has other columns");
+	while (done != TM_Ok)
+	{
+		Snapshot	snapshot = RegisterSnapshot(GetLatestSnapshot());
+		TM_FailureData failure;
+		LockTupleMode mode;
+		ev_update_indexes update;
+
+		CHECK_FOR_INTERRUPTS();
+		if (!find_row(table, index, tier_id, shard, snapshot, slot))
+			elog(ERROR, "tier " INT64_FORMAT " has no shard %d", tier_id, shard);
+		slot_getallattrs(slot);
+		if (pg_add_s32_overflow(DatumGetInt32(slot->tts_values[AVAILABLE - 1]), delta, &available))
+			elog(ERROR, "stock of tier " INT64_FORMAT " out of range", tier_id);
+		if (available < 0)
+		{
+			available = -1;
+			UnregisterSnapshot(snapshot);
+			break;
+		}
+
+		ExecClearTuple(changed);
+		memcpy(changed->tts_values, slot->tts_values, sizeof(Datum) * NCOLUMNS);
+		memset(changed->tts_isnull, false, sizeof(bool) * NCOLUMNS);
+		changed->tts_values[AVAILABLE - 1] = Int32GetDatum(available);
+		ExecStoreVirtualTuple(changed);
+		done = table_tuple_update(table, &slot->tts_tid, changed, GetCurrentCommandId(true),
+								  snapshot, InvalidSnapshot, true, &failure, &mode, &update);
+		UnregisterSnapshot(snapshot);
+
+		/* Whoever changes it without the lock, in SQL, may come first. */
+		if (done == TM_Ok && ev_needs_index_entries(update))
+			insert_index_entries(table, changed, update);
+		else if (done != TM_Ok && done != TM_Updated && done != TM_Deleted)
+			elog(ERROR, "unexpected result %d of updating a shard", (int) done);
+	}
+	ExecDropSingleTupleTableSlot(changed);
+	ExecDropSingleTupleTableSlot(slot);
+	index_close(index, NoLock);
+	table_close(table, NoLock);
+	if (available >= 0)
+		CommandCounterIncrement();
+	return available;
+}
