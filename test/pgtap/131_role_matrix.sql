@@ -98,6 +98,12 @@ SELECT is_empty($$
 		AND NOT (s.statement ~ '^LOCK' AND has_any_column_privilege(k.role, c.oid, 'UPDATE'))$$,
 	'no kind inserts, deletes, empties or alters anything');
 
+-- A function in the reader's query must not see the rows that a view leaves out.
+SELECT is_empty($$
+	SELECT c.relname FROM pg_class c JOIN evently.role_privileges p ON p.object_name = c.relname AND p.kind IN ('organizer', 'reporter')
+	WHERE c.relnamespace = 'evently'::regnamespace AND c.relkind = 'v' AND NOT coalesce(c.reloptions, '{}') @> '{security_barrier=true}'$$,
+	'the views of organizers and reporters are barriers');
+
 -- What never leaves: not by a view, not by a column.
 SELECT is_empty($$
 	SELECT k.kind, c.relname, a.attname FROM pg_class c JOIN pg_attribute a ON a.attrelid = c.oid AND a.attnum > 0, kind_role k

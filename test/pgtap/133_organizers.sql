@@ -170,6 +170,10 @@ SELECT is(pg_temp.run_as('evently_test_organizer', $$WITH u AS (UPDATE evently.e
 SELECT is(pg_temp.run_as('evently_test_organizer', 'SELECT count(*) FROM evently.organizer_tickets'), '4', 'and its guests four');
 SELECT is(pg_temp.run_as('evently_test_organizer', format('SELECT evently.publish_event(%s)', draft)), format('P0002 event %s does not exist', draft), 'functions refuse as before') FROM theirs;
 SELECT evently.revoke_role('evently_test_organizer', 'reporter') \g /dev/null
+SELECT evently.grant_role('evently_test_organizer', 'scanner', 202) \g /dev/null
+SELECT is(pg_temp.run_as('evently_test_organizer', format('SELECT result FROM evently.check_in(%L, %s)', secret, event)), 'ADMIT', 'a door of another organizer, it admits there') FROM theirs;
+SELECT is(pg_temp.run_as('evently_test_organizer', format('SELECT evently.pause_sale(%s)', event)), format('P0002 event %s does not exist', event), 'and manages nothing there') FROM theirs;
+SELECT is(pg_temp.run_as('evently_test_organizer', 'SELECT count(*) FROM evently.events'), '2', 'nor sees anything') FROM theirs;
 SELECT evently.grant_role('evently_test_organizer', 'scanner') \g /dev/null
 SELECT is(pg_temp.run_as('evently_test_organizer', format('SELECT result FROM evently.check_in(%L, %s)', secret, event)), 'ADMIT', 'being a door as well, it admits everywhere') FROM theirs;
 SELECT is(pg_temp.run_as('evently_test_organizer', format('SELECT evently.undo_check_in(%s, ''x'')', used)), format('P0002 ticket %s does not exist', used), 'and manages its own') FROM theirs;
@@ -179,6 +183,8 @@ GRANT USAGE ON SCHEMA evently TO evently_test_jobs;
 GRANT EXECUTE ON ALL ROUTINES IN SCHEMA evently TO evently_test_jobs;
 SELECT is(pg_temp.run_as('evently_test_jobs', 'SELECT ' || format(statement, (SELECT to_jsonb(m) ->> what FROM mine m))), '42501 permission denied for this session', function || ' without a role')
 FROM call WHERE statement !~ 'SELECT';
+SELECT is(pg_temp.run_as('evently_test_jobs', format('SELECT evently.%s(%L)', f, m.secret)), '42501 permission denied for this session', f || ' at any door, without a role')
+FROM mine m, unnest(ARRAY['check_in', 'validate_ticket']) f;
 
 SELECT * FROM finish();
 ROLLBACK;
