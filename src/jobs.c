@@ -149,7 +149,8 @@ is_in_this_version(const char *job)
 
 	if (strcmp(job, "roll_up_daily_sales") != 0)
 		return true;
-	if (SPI_execute_with_args("SELECT pg_catalog.to_regproc($1)", 1, types, values, NULL, true, 1) != SPI_OK_SELECT)
+	if (SPI_execute_with_args("SELECT pg_catalog.to_regproc($1)", 1, types, values, NULL, true,
+							  1) != SPI_OK_SELECT)
 		elog(ERROR, "could not look for job %s", job);
 	return !spi_is_null(0, 1);
 }
