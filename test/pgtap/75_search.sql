@@ -206,6 +206,7 @@ SELECT pg_temp.refused($$SELECT evently.homepage('London', evently.geo_point(0, 
 SELECT pg_temp.refused($$SELECT evently.homepage('')$$, '22023', '%', 'homepage: a blank city');
 SELECT pg_temp.refused($$SELECT evently.trending_events(0)$$, '22023', '%', 'trending_events: none');
 SELECT pg_temp.refused($$SELECT evently.trending_events(near => evently.geo_point(0, 0), radius_m => -1)$$, '22023', '%', 'trending_events: a negative radius');
+SELECT pg_temp.refused($$SELECT evently.trending_events(radius_m => 1000)$$, '22023', '%', 'trending_events: a radius without a point');
 
 -- Suggestions.
 SELECT is((SELECT string_agg(title, ', ') FROM evently.suggest_events('ro')), 'Robotics Summit', 'the beginning of a word of the title');
