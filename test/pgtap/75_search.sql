@@ -67,6 +67,7 @@ SELECT pg_temp.finds($$'kammermusik'$$, 'Konzerte im Garten', 'and by its own wo
 SELECT pg_temp.finds($$'jaz'$$, NULL, 'three letters are too few to guess at');
 SELECT pg_temp.finds($$'robtics'$$, 'Robotics Summit', 'a letter missing');
 SELECT pg_temp.finds($$'fesitval'$$, 'Harbour Festival', 'two letters swapped');
+SELECT pg_temp.finds($$'jzaz'$$, pg_temp.found($$'jazz'$$), 'a swap is one letter, also in a word of four');
 SELECT pg_temp.finds($$'haborr'$$, 'Harbour Festival', 'two letters wrong in a short word');
 SELECT pg_temp.finds($$'robtics walk'$$, 'Robotics Summit', 'a misspelt word beside a right one');
 SELECT pg_temp.finds($$'!!! ???'$$, pg_temp.found('NULL'), 'punctuation asks for nothing');
