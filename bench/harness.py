@@ -4,6 +4,7 @@ import copy
 import dataclasses
 import glob
 import json
+import math
 import os
 import pathlib
 import re
@@ -50,13 +51,16 @@ class Server:
         self.preload = preload
         self.database = 'postgres'
 
-    def other_database(self, name):
-        """The same server, another database with the extension."""
+    def new_database(self, name):
+        """The same server, another database, with the extension."""
         other = copy.copy(self)
-        self.psql(f'CREATE DATABASE {name}')
+        self.psql(f'CREATE DATABASE "{name}"')
         other.database = name
         other.psql('CREATE EXTENSION evently CASCADE')
         return other
+
+    def drop(self, database):
+        self.psql(f'DROP DATABASE "{database.database}" WITH (FORCE)')
 
     def __enter__(self):
         self.folder = pathlib.Path(tempfile.mkdtemp(prefix='evently-bench.'))
@@ -73,7 +77,6 @@ class Server:
         env = os.environ | ({'LD_PRELOAD': str(self.folder / self.preload)} if self.preload else {})
         run(ROOT / 'scripts/private-server', 'start', self.host,
             *(f'{k}={v}' for k, v in settings.items()), env=env)
-        self.psql('CREATE EXTENSION evently CASCADE')
         return self
 
     def __exit__(self, *_):
@@ -104,7 +107,7 @@ class Server:
         return int(event), int(tier)
 
     def deadlocks(self):
-        return int(self.psql('SELECT sum(deadlocks) FROM pg_stat_database'))
+        return int(self.psql('SELECT deadlocks FROM pg_stat_database WHERE datname = current_database()'))
 
 
 @dataclasses.dataclass
@@ -122,25 +125,28 @@ class Sample:
         return Sample(rate, pick(0.50), pick(0.95), pick(0.99))
 
 
-def pgbench(server, script, clients, seconds=None, transactions=None, mode='prepared', per_call=1, weights=None, **variables):
-    """Load by pgbench; script is its text. Latencies in ms from its log."""
+def pgbench(server, script, clients, seconds=None, transactions=None, per_call=1, **variables):
+    """Load by pgbench; script is its text. What the first two seconds bring does
+    not count: connections and plans are made then. Latencies in ms."""
     with tempfile.TemporaryDirectory() as folder:
         path = pathlib.Path(folder) / 'script'
         path.write_text(script)
-        how_long = ['-T', str(max(int(seconds), 1))] if seconds else ['-t', str(transactions)]
-        command = server.command('pgbench', '-n', '-M', mode, '-c', str(clients), '-j', str(min(clients, 2)),
-                                 *how_long, '--log', '--log-prefix', f'{folder}/log',
-                                 '--sampling-rate', '0.25' if seconds else '1',
+        skipped = min(2, seconds / 2) if seconds else 0
+        how_long = ['-T', math.ceil(seconds + skipped)] if seconds else ['-t', transactions]
+        command = server.command('pgbench', '-n', '-M', 'prepared', '-c', clients, '-j', min(clients, 2), *how_long,
+                                 '--log', '--log-prefix', f'{folder}/log',
                                  *(x for k, v in variables.items() for x in ('-D', f'{k}={v}')),
-                                 '-f', str(path), server.database)
+                                 '-f', path, server.database)
         done = subprocess.run([str(c) for c in command], text=True, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
-        rate = re.search(r'^tps = ([0-9.]+)', done.stdout, re.M)
         failed = re.search(r'^number of failed transactions: (\d+)', done.stdout, re.M)
-        if done.returncode or not rate or (failed and failed[1] != '0'):
+        if done.returncode or not failed or failed[1] != '0':
             raise SystemExit(f'pgbench failed:\n{script}\n{done.stdout}{done.stderr}')
-        latencies = [int(line.split(' ', 3)[2]) / 1000
-                     for log in glob.glob(f'{folder}/log*') for line in open(log)]
-    return Sample.from_latencies(float(rate[1]) * per_call, latencies)
+        # client, number, latency in us, script, seconds, microseconds
+        ended = [(int(f[4]) + int(f[5]) / 1e6, int(f[2]) / 1000) for log in glob.glob(f'{folder}/log*')
+                 for f in map(str.split, open(log))]
+    first, last = min(ended)[0] + skipped, max(ended)[0]
+    latencies = [latency for at, latency in ended if at >= first]
+    return Sample.from_latencies(len(latencies) / (last - first) * per_call, latencies)
 
 
 @dataclasses.dataclass
@@ -148,18 +154,10 @@ class Load:
     """A contender: what is measured once for each round."""
     name: str
     measure: object                 # () -> Sample
-    warm: object = None             # () -> None; measure, unless given
 
 
 def pgbench_load(server, name, script, clients, seconds, **options):
-    return Load(name, lambda: pgbench(server, script, clients, seconds, **options),
-                lambda: pgbench(server, script, clients, min(seconds, 2), **options))
-
-
-def warm(loads):
-    """Once each, so that caches are filled and every backend's slot was used."""
-    for load in loads:
-        (load.warm or load.measure)()
+    return Load(name, lambda: pgbench(server, script, clients, seconds, **options))
 
 
 class Measured:
@@ -183,8 +181,11 @@ class Measured:
 
 
 def in_rounds(title, loads, rounds, before=lambda: None):
-    """Measure each load once a round, in turn, every other round backwards."""
+    """Measure each load once a round, in turn, every other round backwards; once
+    before that does not count."""
     samples = {load.name: [] for load in loads}
+    for load in loads:
+        load.measure()              # the first time finds cold caches
     for i in range(rounds):
         for load in loads if i % 2 == 0 else reversed(loads):
             before()

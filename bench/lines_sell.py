@@ -1,7 +1,7 @@
 """Selling: the hot tier, refusals, open snapshots, history."""
 import time
 
-from harness import Figure, Load, Peer, in_rounds, pgbench, pgbench_load, say, warm
+from harness import Figure, Load, Peer, in_rounds, pgbench, pgbench_load, say
 
 STOCK = 10_000_000
 RESERVE_TICKETS = """
@@ -40,7 +40,6 @@ def sell(server, settings, clients, peers=('floor', 'counter', 'for_update')):
     loads = [ours(server, event, tier, clients, settings.seconds),
              ours(server, event, tier, clients, settings.seconds, RESERVE_TIER, 'reserve_tier'),
              *(peer.load(clients, settings.seconds, quantity=2) for peer in peers)]
-    warm(loads)
     measured = in_rounds(f'selling, {clients} clients', loads, settings.rounds,
                          lambda: server.psql('CHECKPOINT'))
     return measured, checks(server, *peers)
@@ -107,7 +106,6 @@ def refusals(server, settings):
 
     loads = [Load('refused', refuse),
              pgbench_load(server, 'sold', TRY_RESERVE, 32, settings.seconds, event=event, tier=tier)]
-    warm(loads)
     measured = in_rounds('refusals', loads, settings.rounds, lambda: server.psql('CHECKPOINT'))
     locks = server.psql(f"""
         BEGIN;
@@ -163,7 +161,6 @@ def history(server, settings):
     server.psql('VACUUM ANALYZE')
     loads = [ours(server, event, tier, clients, settings.seconds),
              *(peer.load(clients, settings.seconds, quantity=2) for peer in peers)]
-    warm(loads)
     measured = in_rounds('100,000 sold', loads, settings.rounds, lambda: server.psql('CHECKPOINT'))
     mine = measured['reserve_tickets']
     best = max((m for name, m in measured.items() if name not in ('reserve_tickets', 'counter')),
@@ -175,15 +172,16 @@ def history(server, settings):
     ], measured, checks(server, *peers)
 
 
-def load_orders(server, event, tier, n, status='CONFIRMED', expired=False):
-    """n orders of one ticket each, through the tables; the stock follows."""
+def load_orders(server, event, tier, n, status='CONFIRMED', expired=False, first=1):
+    """n orders of one ticket each, through the tables; the stock follows. The
+    secret of ticket i of the tier is the MD5 sum of "tier-i"."""
     when = "now() - interval '1 minute'" if expired else "now() + interval '1 year'"
     paid = status == 'CONFIRMED'
     server.psql(f"""
         BEGIN;
         SET LOCAL session_replication_role = replica;
         CREATE TEMP TABLE fresh ON COMMIT DROP AS
-            SELECT nextval('evently.order_ids') AS order_id, g AS n FROM generate_series(1, {n}) g;
+            SELECT nextval('evently.order_ids') AS order_id, g AS n FROM generate_series({first}, {first + n - 1}) g;
         INSERT INTO evently.orders (order_id, event_id, buyer_id, status, total_amount, currency, payment_id, created_at, expires_at, confirmed_at)
             SELECT order_id, {event}, n, '{status}', 10, e.currency, {"'loaded-' || order_id" if paid else 'NULL'},
                 now() - interval '1 hour', {when}, {'now()' if paid else 'NULL'}
@@ -194,8 +192,8 @@ def load_orders(server, event, tier, n, status='CONFIRMED', expired=False):
         INSERT INTO evently.payments (payment_id, order_id, amount, currency, outcome, reported_at)
             SELECT 'loaded-' || order_id, order_id, 10, e.currency, 'CONFIRMED', now()
             FROM fresh, evently.events e WHERE e.event_id = {event} ORDER BY order_id;
-        INSERT INTO evently.tickets (order_id, tier_id, event_id)
-            SELECT order_id, {tier}, {event} FROM fresh ORDER BY order_id;
+        INSERT INTO evently.tickets (order_id, tier_id, event_id, qr_code)
+            SELECT order_id, {tier}, {event}, md5('{tier}-' || n)::uuid FROM fresh ORDER BY order_id;
         ''' if paid else ''}
         -- Each shard gives its part, the last ones the rest.
         UPDATE evently.inventory_shards s SET available = s.available - p.part
@@ -207,7 +205,7 @@ def load_orders(server, event, tier, n, status='CONFIRMED', expired=False):
 
 def millions(server, settings):
     """A sale into tables that hold millions of orders, beside one into empty tables."""
-    empty = server.other_database('fresh')
+    empty = server.new_database('fresh')
     fresh_event, fresh_tier = empty.put_on_sale(STOCK)
     event, tier = server.put_on_sale(STOCK)
     for done in range(0, settings.millions, 500_000):
@@ -218,7 +216,6 @@ def millions(server, settings):
     sold = f'{settings.millions:,} sold'
     loads = [ours(empty, fresh_event, fresh_tier, 32, settings.seconds, name='at the start'),
              ours(server, event, tier, 32, settings.seconds, name=sold)]
-    warm(loads)
     measured = in_rounds('after millions', loads, settings.rounds, lambda: server.psql('CHECKPOINT'))
     return [
         Figure('millions', f'after {sold} ÷ at the start', measured[sold].ratio_to(measured['at the start']), '≥ 0.95'),
