@@ -106,23 +106,34 @@ class Server:
         self.psql(f'SELECT FROM evently.publish_event({event}); SELECT FROM evently.open_sale({event})')
         return int(event), int(tier)
 
+    def processor_seconds(self):
+        """What all backends that have ended took, pgbench's among them."""
+        while self.psql("SELECT pid FROM pg_stat_activity WHERE application_name = 'pgbench'"):
+            time.sleep(0.1)
+        time.sleep(0.1)
+        pid = (self.host / 'data/postmaster.pid').read_text().split('\n')[0]
+        times = pathlib.Path(f'/proc/{pid}/stat').read_text().rpartition(')')[2].split()[13:15]
+        return sum(map(int, times)) / os.sysconf('SC_CLK_TCK')
+
     def deadlocks(self):
         return int(self.psql('SELECT deadlocks FROM pg_stat_database WHERE datname = current_database()'))
 
 
 @dataclasses.dataclass
 class Sample:
-    """One run of a load."""
+    """One run of a load: calls a second, milliseconds, microseconds of the server's
+    processor time for a call."""
     rate: float
     p50: float
     p95: float
     p99: float
+    cpu: float = float('nan')
 
     @staticmethod
-    def from_latencies(rate, latencies):
+    def from_latencies(rate, latencies, cpu=float('nan')):
         latencies.sort()
         pick = lambda q: latencies[min(int(q * len(latencies)), len(latencies) - 1)] if latencies else float('nan')
-        return Sample(rate, pick(0.50), pick(0.95), pick(0.99))
+        return Sample(rate, pick(0.50), pick(0.95), pick(0.99), cpu)
 
 
 def pgbench(server, script, clients, seconds=None, transactions=None, per_call=1, **variables):
@@ -137,7 +148,9 @@ def pgbench(server, script, clients, seconds=None, transactions=None, per_call=1
                                  '--log', '--log-prefix', f'{folder}/log',
                                  *(x for k, v in variables.items() for x in ('-D', f'{k}={v}')),
                                  '-f', path, server.database)
+        before = server.processor_seconds()
         done = subprocess.run([str(c) for c in command], text=True, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+        used = server.processor_seconds() - before
         failed = re.search(r'^number of failed transactions: (\d+)', done.stdout, re.M)
         if done.returncode or not failed or failed[1] != '0':
             raise SystemExit(f'pgbench failed:\n{script}\n{done.stdout}{done.stderr}')
@@ -146,7 +159,8 @@ def pgbench(server, script, clients, seconds=None, transactions=None, per_call=1
                  for f in map(str.split, open(log))]
     first, last = min(ended)[0] + skipped, max(ended)[0]
     latencies = [latency for at, latency in ended if at >= first]
-    return Sample.from_latencies(len(latencies) / (last - first) * per_call, latencies)
+    return Sample.from_latencies(len(latencies) / (last - first) * per_call, latencies,
+                                 1e6 * used / len(ended) / per_call)
 
 
 @dataclasses.dataclass
@@ -177,7 +191,7 @@ class Measured:
     def as_row(self):
         rates = [s.rate for s in self.samples]
         return {'name': self.name, 'rate': self.median(), 'low': min(rates), 'high': max(rates),
-                'p50': self.median('p50'), 'p95': self.median('p95'), 'p99': self.median('p99')}
+                'p50': self.median('p50'), 'p95': self.median('p95'), 'p99': self.median('p99'), 'cpu': self.median('cpu')}
 
 
 def in_rounds(title, loads, rounds, before=lambda: None):
@@ -192,7 +206,7 @@ def in_rounds(title, loads, rounds, before=lambda: None):
             sample = load.measure()
             samples[load.name].append(sample)
             say(f'{title}, round {i + 1} of {rounds}: {load.name} {sample.rate:,.0f}/s, '
-                f'p50 {sample.p50:.3g} p95 {sample.p95:.3g} p99 {sample.p99:.3g} ms')
+                f'p50 {sample.p50:.3g} p95 {sample.p95:.3g} p99 {sample.p99:.3g} ms, {sample.cpu:.0f} us')
     return {load.name: Measured(load.name, samples[load.name]) for load in loads}
 
 

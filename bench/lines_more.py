@@ -28,7 +28,6 @@ def batch(server, settings):
         for name, options in {'redis, 8 clients': {'clients': 8}, 'redis, 64 clients': {'clients': 64},
                               'redis, 8 clients, 100 in a pipeline': {'clients': 8, 'pipeline': 100}}.items():
             loads.append(Load(name, per_second(settings.seconds, redis, *hold, **options)))
-        warm(loads[:1])
         measured = in_rounds('batch', loads, settings.rounds, lambda: server.psql('CHECKPOINT'))
         taken = 10 ** 12 - int(redis.cli('GET', 'tier:1'))
         orders = int(redis.cli('GET', 'order_ids'))
@@ -126,7 +125,6 @@ def validate(server, settings):
         get = ('GET', 'ticket:__rand_int__')
         loads = [pgbench_load(server, 'validate_ticket', script, 1, settings.seconds, tier=tier, event=event),
                  Load('redis GET', per_second(settings.seconds, redis, *get, clients=1, keys=tickets))]
-        warm(loads)
         measured = in_rounds('validate', loads, settings.rounds)
     return [
         Figure('validate', 'validate_ticket p50 ÷ Redis GET p50, one client, Unix sockets', measured['validate_ticket'].ratio_to(measured['redis GET'], 'p50'), '≤ 2.0'),
@@ -252,7 +250,6 @@ def trending(server, settings):
         top = ('ZREVRANGE', 'trending', '0', '9', 'WITHSCORES')
         loads = [pgbench_load(server, 'trending_events(10)', 'SELECT * FROM evently.trending_events(10);', 1, settings.seconds),
                  Load('redis ZREVRANGE 0 9', per_second(settings.seconds, redis, *top, clients=1))]
-        warm(loads)
         measured = in_rounds('trending', loads, settings.rounds)
     return [
         Figure('trending', 'trending_events(10) p50 ÷ Redis ZREVRANGE p50, one client, 10,000 events', measured['trending_events(10)'].ratio_to(measured['redis ZREVRANGE 0 9'], 'p50')),

@@ -3,6 +3,8 @@ from xml.sax.saxutils import escape
 
 
 def number(x):
+    if x is None or x != x:
+        return ''
     return f'{x:,.0f}' if abs(x) >= 100 else f'{x:.3g}'
 
 
@@ -22,9 +24,9 @@ def table(results, name):
     for key, line in results.lines.items():
         out += ['', f'## {line["title"]} (`{key}`, {line["date"]})', '']
         if line['rows']:
-            out += ['| | per second | lowest and highest round | p50 | p95 | p99 |', '|---|---|---|---|---|---|']
+            out += ['| | per second | lowest and highest round | p50 | p95 | p99 | server CPU |', '|---|---|---|---|---|---|---|']
             out += [f'| {r["name"]} | {number(r["rate"])} | {number(r["low"])} to {number(r["high"])} '
-                    f'| {number(r["p50"])} | {number(r["p95"])} | {number(r["p99"])} |' for r in line['rows']]
+                    f'| {number(r["p50"])} | {number(r["p95"])} | {number(r["p99"])} | {number(r["cpu"])} |' for r in line['rows']]
             out.append('')
         out += [f'Verified: {"; ".join(line["verified"])}.', '', f'On {line["facts"]}']
     return '\n'.join(out) + '\n'
