@@ -69,7 +69,7 @@ PROVE_FLAGS = -I test/perl
 
 # What needs no PGXS must work before PostgreSQL's headers are installed; and
 # PGXS has a target "check" of its own, which only refuses.
-OWN_GOALS = help check check-versions docs demo demo-stop bench-search bench-reports
+OWN_GOALS = help check check-versions docs demo demo-stop bench bench-%
 ifeq ($(filter $(OWN_GOALS),$(MAKECMDGOALS)),)
 PG_CONFIG ?= pg_config
 PGXS := $(shell $(PG_CONFIG) --pgxs)
@@ -89,7 +89,7 @@ $(UPDATES): sql/evently--%.sql: sql/updates/%.sql $(SQL_MODULES)
 $(OBJS): $(wildcard src/*.h)
 
 else
-.PHONY: $(OWN_GOALS)
+.PHONY: help check demo demo-stop bench bench-search
 
 help:
 	@echo 'make check       install what is missing, build, run every test on a private server'
@@ -98,6 +98,8 @@ help:
 	@echo 'make demo        install what is missing, build, sell a season on a private server;'
 	@echo '                 FIXTURES=file.csv takes a real fixture list'
 	@echo 'make demo-stop   end the demo and remove its server'
+	@echo 'make bench       measure against peers, on a private server; QUICK=1 for two minutes;'
+	@echo '                 bench-sell, bench-door, …: one part of it (bench/README.md)'
 	@echo 'make bench-search   measure discovery at 10,000 and 1,000,000 events, on a private server'
 	@echo 'make bench-reports  measure the views for reports at 10,000,000 tickets, on a private server'
 	@echo 'make             build                          (needs PostgreSQL'"'"'s server headers)'
@@ -120,6 +122,13 @@ demo:
 demo-stop:
 	@scripts/demo stop
 
+bench:
+	bench/run $(if $(QUICK),--quick)
+	$(if $(QUICK),SIZES=1000 ROUNDS=1) bench/search
+
 bench-search bench-reports:
 	bench/$(@:bench-%=%)
+
+bench-%:
+	bench/run $(if $(QUICK),--quick) $*
 endif

@@ -66,9 +66,11 @@ class Server:
         self.folder = pathlib.Path(tempfile.mkdtemp(prefix='evently-bench.'))
         self.folder.chmod(0o755)
         self.host = self.folder / 'server'
-        install = self.folder / 'install'
-        run('make', '-s', 'all', cwd=ROOT)
-        run('make', '-s', 'install', f'DESTDIR={install}', cwd=ROOT)
+        install = os.environ.get('EVENTLY_DESTDIR')
+        if not install:
+            install = self.folder / 'install'
+            run('make', '-s', 'all', cwd=ROOT)
+            run('make', '-s', 'install', f'DESTDIR={install}', cwd=ROOT)
         run('make', '-s', f'PG_CONFIG={PG_CONFIG}', cwd=BENCH)
         for library in ('floor.so', 'slow_fsync.so'):
             shutil.copy(BENCH / library, self.folder)
@@ -198,7 +200,7 @@ def in_rounds(title, loads, rounds, before=lambda: None):
     """Measure each load once a round, in turn, every other round backwards; once
     before that does not count."""
     samples = {load.name: [] for load in loads}
-    for load in loads:
+    for load in loads if rounds > 1 else ():
         load.measure()              # the first time finds cold caches
     for i in range(rounds):
         for load in loads if i % 2 == 0 else reversed(loads):

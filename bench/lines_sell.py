@@ -148,8 +148,8 @@ def snapshot(server, settings):
 
 
 def history(server, settings):
-    """Peers where 100,000 tickets are sold already."""
-    sold, stock = 100_000, 1_000_000
+    """Peers where many tickets are sold already."""
+    sold, stock = settings.history, 1_000_000
     event, tier = server.put_on_sale(stock)
     load_orders(server, event, tier, sold)
     clients = 32
@@ -161,13 +161,13 @@ def history(server, settings):
     server.psql('VACUUM ANALYZE')
     loads = [ours(server, event, tier, clients, settings.seconds),
              *(peer.load(clients, settings.seconds, quantity=2) for peer in peers)]
-    measured = in_rounds('100,000 sold', loads, settings.rounds, lambda: server.psql('CHECKPOINT'))
+    measured = in_rounds(f'{sold:,} sold', loads, settings.rounds, lambda: server.psql('CHECKPOINT'))
     mine = measured['reserve_tickets']
     best = max((m for name, m in measured.items() if name not in ('reserve_tickets', 'counter')),
                key=lambda m: m.median())
     return [
-        Figure('history', "100,000 sold, 32 clients: ÷ the best of the peers' patterns", mine.ratio_to(best), '≥ 6', note=best.name),
-        *(Figure('history', f'100,000 sold, 32 clients: ÷ {m.name}', mine.ratio_to(m))
+        Figure('history', f"{sold:,} sold, 32 clients: ÷ the best of the peers' patterns", mine.ratio_to(best), '≥ 6', note=best.name),
+        *(Figure('history', f'{sold:,} sold, 32 clients: ÷ {m.name}', mine.ratio_to(m))
           for name, m in measured.items() if name != 'reserve_tickets'),
     ], measured, checks(server, *peers)
 
