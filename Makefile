@@ -89,7 +89,7 @@ $(UPDATES): sql/evently--%.sql: sql/updates/%.sql $(SQL_MODULES)
 $(OBJS): $(wildcard src/*.h)
 
 else
-.PHONY: help check demo demo-stop bench bench-search
+.PHONY: help check check-versions docs demo demo-stop bench bench-search bench-reports
 
 help:
 	@echo 'make check       install what is missing, build, run every test on a private server'
