@@ -89,7 +89,7 @@ $(UPDATES): sql/evently--%.sql: sql/updates/%.sql $(SQL_MODULES)
 $(OBJS): $(wildcard src/*.h)
 
 else
-.PHONY: help check check-versions docs demo demo-stop bench bench-reports bench-search
+.PHONY: help check check-versions docs demo demo-stop bench bench-search bench-reports
 
 help:
 	@echo 'make check       install what is missing, build, run every test on a private server'
@@ -99,7 +99,9 @@ help:
 	@echo '                 FIXTURES=file.csv takes a real fixture list'
 	@echo 'make demo-stop   end the demo and remove its server'
 	@echo 'make bench       measure against peers, on a private server; QUICK=1 for two minutes;'
-	@echo '                 bench-sell, bench-door, bench-search, …: one part (bench/README.md)'
+	@echo '                 bench-sell, bench-door, …: one part of it (bench/README.md)'
+	@echo 'make bench-search   measure discovery at 10,000 and 1,000,000 events, on a private server'
+	@echo 'make bench-reports  measure the views for reports at 10,000,000 tickets, on a private server'
 	@echo 'make             build                          (needs PostgreSQL'"'"'s server headers)'
 	@echo 'make install     install into the PostgreSQL that PG_CONFIG names'
 	@echo 'make installcheck   run the tests against your own running server'
@@ -124,11 +126,8 @@ bench:
 	bench/run $(if $(QUICK),--quick)
 	$(if $(QUICK),SIZES=1000 ROUNDS=1) bench/search
 
-bench-reports:
-	bench/reports
-
-bench-search:
-	$(if $(QUICK),SIZES=1000 ROUNDS=1) bench/search
+bench-search bench-reports:
+	bench/$(@:bench-%=%)
 
 bench-%:
 	bench/run $(if $(QUICK),--quick) $*

@@ -20,7 +20,7 @@ SET timezone = 'UTC';
 SET session_replication_role = replica;
 SET synchronous_commit = off;
 SET work_mem = '256MB';
-SELECT ceil(:tickets * 0.443) AS orders, timestamptz :'today' AS today \gset
+SELECT ceil(:tickets * 0.4445) AS orders, timestamptz :'today' AS today \gset
 
 CREATE SCHEMA IF NOT EXISTS bench;
 -- A number from [0, 1), by what is drawn for what.

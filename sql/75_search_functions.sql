@@ -48,7 +48,7 @@ COMMENT ON FUNCTION evently.nearest_venues IS 'Internal: the n venues nearest to
 CREATE FUNCTION evently.similar_words(misspelt text) RETURNS SETOF text
 	LANGUAGE sql STABLE
 	SET search_path = pg_catalog, pg_temp SET enable_seqscan = off
-	SET pg_trgm.similarity_threshold = 0.25
+	SET pg_trgm.similarity_threshold = 0.25 SET jit = off
 BEGIN ATOMIC
 	SELECT w.word FROM evently.search_words w
 	WHERE w.word % misspelt AND length(w.word) BETWEEN length(misspelt) - 2 AND length(misspelt) + 2;
@@ -60,21 +60,21 @@ COMMENT ON FUNCTION evently.similar_words IS 'Internal: known words with many tr
  */
 CREATE FUNCTION evently.refresh_event_search() RETURNS trigger
 	LANGUAGE C SECURITY DEFINER
-	SET search_path = pg_catalog, pg_temp SET enable_seqscan = off
+	SET search_path = pg_catalog, pg_temp SET enable_seqscan = off SET jit = off
 	AS 'MODULE_PATHNAME', 'ev_refresh_event_search';
 COMMENT ON FUNCTION evently.refresh_event_search() IS
 'Trigger: derives anew what search knows of an event, if the change makes a difference there';
 
 CREATE FUNCTION evently.refresh_tier_search() RETURNS trigger
 	LANGUAGE C SECURITY DEFINER
-	SET search_path = pg_catalog, pg_temp SET enable_seqscan = off
+	SET search_path = pg_catalog, pg_temp SET enable_seqscan = off SET jit = off
 	AS 'MODULE_PATHNAME', 'ev_refresh_tier_search';
 COMMENT ON FUNCTION evently.refresh_tier_search() IS
 'Trigger: derives anew what search knows of a tier''s event';
 
 CREATE FUNCTION evently.refresh_venue_search() RETURNS trigger
 	LANGUAGE C SECURITY DEFINER
-	SET search_path = pg_catalog, pg_temp SET enable_seqscan = off
+	SET search_path = pg_catalog, pg_temp SET enable_seqscan = off SET jit = off
 	AS 'MODULE_PATHNAME', 'ev_refresh_venue_search';
 COMMENT ON FUNCTION evently.refresh_venue_search() IS
 'Trigger: derives anew what search knows of the events at a venue';
@@ -105,7 +105,7 @@ Result: the number of events that can be found.';
 
 CREATE FUNCTION evently.forget_past_events(batch_size integer DEFAULT 1000) RETURNS integer
 	LANGUAGE C VOLATILE SECURITY DEFINER
-	SET search_path = pg_catalog, pg_temp SET enable_seqscan = off
+	SET search_path = pg_catalog, pg_temp SET enable_seqscan = off SET jit = off
 	AS 'MODULE_PATHNAME', 'ev_forget_past_events';
 COMMENT ON FUNCTION evently.forget_past_events IS
 'Drop events that ended over a day ago from what search reads (they are not shown anyway).

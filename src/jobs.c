@@ -137,14 +137,20 @@ commit_and_go_on(void)
 	XactIsoLevel = XACT_READ_COMMITTED;
 }
 
-/* Until ALTER EXTENSION UPDATE the SQL may be older than this library. */
+/*
+ * Until ALTER EXTENSION UPDATE the SQL may be older than this library, and lack
+ * the newest job. Any other that is missing is a failure, and reported.
+ */
 static bool
 is_in_this_version(const char *job)
 {
 	Oid			types[1] = {TEXTOID};
 	Datum		values[1] = {CStringGetTextDatum(psprintf("evently.%s", job))};
 
-	if (SPI_execute_with_args("SELECT pg_catalog.to_regproc($1)", 1, types, values, NULL, true, 1) != SPI_OK_SELECT)
+	if (strcmp(job, "roll_up_daily_sales") != 0)
+		return true;
+	if (SPI_execute_with_args("SELECT pg_catalog.to_regproc($1)", 1, types, values, NULL, true,
+							  1) != SPI_OK_SELECT)
 		elog(ERROR, "could not look for job %s", job);
 	return !spi_is_null(0, 1);
 }

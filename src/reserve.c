@@ -60,7 +60,9 @@ find_order_by_key(const Request *request, int64 *order_id, Refusal *refusal)
 
 /*
  * What a tier has for sale, and what its lapsed holds would bring that the plan
- * has not counted in, in one snapshot.
+ * has not counted in, in one snapshot. The planner guesses that a third of the
+ * holds has lapsed, and would join by reading all orders or all items for each
+ * refusal: the subqueries and OFFSET 0 leave it one way, from the lapsed holds on.
  */
 void
 read_stock_and_lapsed(const StockPlan *plan, int64 event_id, int64 tier_id, TimestampTz now,
@@ -69,11 +71,12 @@ read_stock_and_lapsed(const StockPlan *plan, int64 event_id, int64 tier_id, Time
 	static SpiQuery query = SPI_QUERY(
 		"SELECT (SELECT coalesce(sum(s.available), 0) FROM evently.inventory_shards s"
 		"  WHERE s.tier_id = $2),"
-		" (SELECT coalesce(sum(i.quantity), 0) FROM evently.orders o"
-		"  JOIN evently.order_items i ON i.order_id = o.order_id AND i.tier_id = $2"
-		"  WHERE o.event_id = $1 AND o.status = 'PENDING' AND o.expires_at <= $3"
-		"  AND o.order_id <> ALL ($4)"
-		"  AND " NOT_FAILING("release_expired_orders", "o.order_id", "$3") ")",
+		" (SELECT coalesce(sum((SELECT i.quantity FROM evently.order_items i"
+		"   WHERE i.order_id = o.order_id AND i.tier_id = $2)), 0)"
+		"  FROM (SELECT l.order_id FROM evently.orders l"
+		"   WHERE l.event_id = $1 AND l.status = 'PENDING' AND l.expires_at <= $3"
+		"   AND l.order_id <> ALL ($4) OFFSET 0) o"
+		"  WHERE " NOT_FAILING("release_expired_orders", "o.order_id", "$3") ")",
 		INT8OID, INT8OID, TIMESTAMPTZOID, INT8ARRAYOID);
 	Datum		values[4] = {
 		Int64GetDatum(event_id), Int64GetDatum(tier_id), TimestampTzGetDatum(now),

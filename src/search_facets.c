@@ -22,6 +22,7 @@
 #include "spi_util.h"
 
 #define EXACT_MATCHES	10000
+#define FEW_AROUND		40000	/* around a point, counted out of an index */
 #define SAMPLE_ENOUGH	2500	/* matches that a sample should have */
 #define FEW_IN_SAMPLE	8		/* of 256: no need to look at a finer one */
 #define SURELY_MORE		11000	/* estimated of one in 4: five standard errors more */
@@ -248,6 +249,7 @@ typedef struct Sample
 	const char *condition;
 	int			first_day;
 	int			last_day;
+	bool		around;			/* count_around() can do it */
 	counts_hash *counts;
 	int64		n;
 	int			rate;
@@ -284,13 +286,15 @@ count_by_sample(Sample *sample)
 			count_sample(sample, 64);
 			return true;
 		}
-		if (sample->n <= FEW_IN_SAMPLE)
+		if (sample->n <= FEW_IN_SAMPLE || (sample->around && about <= FEW_AROUND))
 			return false;
 		/* five standard errors above what is counted: no need to ask again */
 		if (about > 2 * EXACT_MATCHES && about < 16 * SAMPLE_ENOUGH)
 			return count_sample(sample, 4) > SURELY_MORE;
 	}
 	about = count_sample(sample, 16);
+	if (sample->around && about <= FEW_AROUND)
+		return false;
 	if (sample->n >= SAMPLE_ENOUGH)
 		return true;
 	return about > EXACT_MATCHES && count_sample(sample, 4) > SURELY_MORE;
@@ -304,7 +308,9 @@ count_matches(const SearchFilter *filter, counts_hash **counts, int *rate)
 		.filter = filter,
 		.condition = filter_condition(filter, TERM_WORD),
 		.first_day = first_day_of(filter),
-		.last_day = last_day_of(filter)
+		.last_day = last_day_of(filter),
+		.around = filter->query == NULL && filter->radius >= 0 && !filter->has_price &&
+		!filter->available_only
 	};
 	int			days = sample.last_day - sample.first_day + 1;
 	int64		n = -1;
@@ -313,10 +319,9 @@ count_matches(const SearchFilter *filter, counts_hash **counts, int *rate)
 	{
 		*rate = 1;
 		*counts = counts_create(CurrentMemoryContext, 256, NULL);
-		if (filter->query == NULL && filter->radius >= 0 && !filter->has_price &&
-			!filter->available_only)
-			n = count_around(filter, *counts);
-		else if (days < (last_day() - search_day(filter->now)) / 2)
+		if (sample.around)
+			return count_around(filter, *counts);
+		if (days < (last_day() - search_day(filter->now)) / 2)
 			n = count_days(filter, sample.condition, sample.first_day, sample.last_day, *counts);
 		else
 			n = count_segments(filter, every_query(sample.condition), *counts);

@@ -158,7 +158,8 @@ cells_of_circle(double latitude, double longitude, double radius_m,
 		int			right = (int) floor((longitude + dlon + 180) / size);
 		int			n = 0;
 
-		if ((top - bottom + 1) * (right - left + 1) > MAX_CELLS)
+		if ((top - bottom + 1) * (right - left + 1) >
+			(level + 1 < lengthof(cell_sizes) ? FEW_CELLS : MAX_CELLS))
 			continue;
 		for (int y = bottom; y <= top; y++)
 			for (int x = left; x <= right; x++)

@@ -30,7 +30,8 @@
 #define N_SAMPLES		4
 #define WEEKLY_RATE		16		/* samples of one in so many, or finer, are divided */
 
-#define MAX_CELLS		24		/* of a circle's cover */
+#define MAX_CELLS		64		/* of a circle's cover */
+#define FEW_CELLS		24		/* what a finer grid may take */
 #define N_PRICE_BANDS	7
 
 extern const int sample_rates[N_SAMPLES];

@@ -5,7 +5,8 @@
  *
  * Plans are generic: their cost is paid once for each backend. The functions
  * that use them are created with enable_seqscan off (sql/70_*), because a plan
- * made while a table had one page would scan it when it has a million.
+ * made while a table had one page would scan it when it has a million; and with
+ * jit off, because a plan is compiled anew each time that it is run.
  *
  *-------------------------------------------------------------------------
  */

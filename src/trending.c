@@ -502,6 +502,8 @@ ev_trending_events(PG_FUNCTION_ARGS)
 
 	if (city != NULL && !PG_ARGISNULL(1))
 		raise_bad_argument("near and city exclude each other", NULL, "Give one of them.");
+	if (PG_ARGISNULL(1) && !PG_ARGISNULL(2))
+		raise_bad_argument("radius_m needs a point", NULL, "Give near as well.");
 	InitMaterializedSRF(fcinfo, 0);
 	ev_connect();
 	start_listing(&listing, &filter, fcinfo, limit);

@@ -50,9 +50,21 @@ ALTER TABLE evently.event_private_keys ENABLE ALWAYS TRIGGER forget_keys;
 COMMENT ON TRIGGER forget_keys ON evently.event_keys IS 'No backend goes on with a key that was changed or removed';
 COMMENT ON TRIGGER forget_keys ON evently.event_private_keys IS 'No backend keeps a private key that was rotated out';
 
-/* --- Jobs: a roll-up of nothing took half a second of JIT --- */
-
-ALTER FUNCTION evently.roll_up_sales SET jit = off;
+/*
+ * --- No JIT: a plan that may read many rows looks worth compiling, and takes half
+ * a second for it when there are few ---
+ */
+DO $$
+DECLARE
+	f regprocedure;
+BEGIN
+	FOR f IN SELECT p.oid FROM pg_proc p
+		WHERE p.pronamespace = 'evently'::regnamespace
+			AND 'enable_seqscan=off' = ANY (p.proconfig) AND NOT 'jit=off' = ANY (p.proconfig)
+	LOOP
+		EXECUTE format('ALTER FUNCTION %s SET jit = off', f);
+	END LOOP;
+END $$;
 
 
 /* --- Discovery --- */

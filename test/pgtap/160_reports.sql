@@ -162,6 +162,14 @@ SELECT results_eq($$SELECT check_name, object, substr(detail, 1, 39) FROM eventl
 	format($$VALUES ('daily sales', 'event %1$s', 'on 2031-03-29 reports count (1, 2, 21, '), ('daily sales', 'event %1$s', 'on 2031-03-30 reports count (), the ord')$$, :a), 'verify() sees it');
 SELECT is(evently.rebuild_daily_sales(), 9::bigint, 'rebuild_daily_sales() counts anew');
 SELECT pg_temp.verified();
+SELECT pg_temp.buy_at('2031-05-01 10:00Z', :c, :cg, 1) AS c4 \gset
+SELECT is(evently.rebuild_daily_sales(), 9::bigint, 'only as far as the job may go');
+UPDATE evently.sales_daily_progress SET noted_xid = '3';
+SELECT evently.roll_up_daily_sales() \g /dev/null
+UPDATE evently.sales_daily_progress SET noted_xid = '3';
+SELECT is(evently.rebuild_daily_sales(), 10::bigint, 'but as far as it may');
+SELECT is_empty('SELECT * FROM evently.sales_tail', 'then nothing is left to it');
+SELECT pg_temp.verified();
 
 -- Orders, one by one.
 SELECT results_eq(format($$SELECT event_title, channel, status, currency, tickets, amount, gross, tickets_returned, refunds, net, created_at_local, confirmed_at_local,

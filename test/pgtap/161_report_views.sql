@@ -27,7 +27,7 @@ CREATE TEMP TABLE shape (view, columns) AS VALUES
 SELECT is((SELECT string_agg(a.attname || ' ' || replace(replace(format_type(a.atttypid, a.atttypmod), 'timestamp with time zone', 'timestamptz'), 'timestamp without time zone', 'timestamp'), ', ' ORDER BY a.attnum)
 	FROM pg_attribute a WHERE a.attrelid = ('evently.' || s.view)::regclass AND a.attnum > 0), s.columns, 'columns of ' || s.view) FROM shape s ORDER BY s.view;
 SELECT set_eq($$SELECT relname::text COLLATE "default" FROM pg_class WHERE relnamespace = 'evently'::regnamespace AND relkind = 'v'$$,
-	$$SELECT view FROM shape UNION ALL SELECT unnest('{sale_entries,refund_entries,sales_tail,role_privileges,organizer_orders,organizer_tickets}'::text[])$$, 'all views; three of the extension''s own, and the roles''');
+	$$SELECT view FROM shape UNION ALL SELECT unnest('{sale_entries,refund_entries,sales_tail,role_privileges,organizer_orders,organizer_tickets}'::text[])$$, 'all views for reports; the others are not for reporters');
 SELECT is_empty($$SELECT a.attrelid::regclass, a.attname FROM pg_class c JOIN pg_attribute a ON a.attrelid = c.oid AND a.attnum > 0
 	WHERE c.relnamespace = 'evently'::regnamespace AND c.relkind = 'v' AND (col_description(c.oid, a.attnum) IS NULL OR obj_description(c.oid) IS NULL)$$, 'each view and column has a comment');
 SELECT is_empty($$SELECT relname, reloptions FROM pg_class JOIN shape ON view = relname WHERE relnamespace = 'evently'::regnamespace

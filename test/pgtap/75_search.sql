@@ -67,6 +67,7 @@ SELECT pg_temp.finds($$'kammermusik'$$, 'Konzerte im Garten', 'and by its own wo
 SELECT pg_temp.finds($$'jaz'$$, NULL, 'three letters are too few to guess at');
 SELECT pg_temp.finds($$'robtics'$$, 'Robotics Summit', 'a letter missing');
 SELECT pg_temp.finds($$'fesitval'$$, 'Harbour Festival', 'two letters swapped');
+SELECT pg_temp.finds($$'jzaz'$$, pg_temp.found($$'jazz'$$), 'a swap is one letter, also in a word of four');
 SELECT pg_temp.finds($$'haborr'$$, 'Harbour Festival', 'two letters wrong in a short word');
 SELECT pg_temp.finds($$'robtics walk'$$, 'Robotics Summit', 'a misspelt word beside a right one');
 SELECT pg_temp.finds($$'!!! ???'$$, pg_temp.found('NULL'), 'punctuation asks for nothing');
@@ -172,6 +173,14 @@ SELECT pg_temp.event('Series 0', 'SPORTS', 39, :park, 'Round robin');
 SELECT isnt(pg_temp.found(format($$'robin', sort => 'date', page_size => 5, after => %L$$, :'after')), NULL, 'a page after');
 SELECT unalike(pg_temp.found(format($$'robin', sort => 'date', page_size => 100, after => %L$$, :'after')), '%Series 0%', 'what comes before the cursor does not appear');
 
+-- "Now" is that of the first page: what begins meanwhile is on its page all the same.
+SELECT pg_temp.event('Overture', 'CONCERT', 1, :hall, NULL, '{10}'), pg_temp.event('Overture, at once', 'CONCERT', 0.8 / 86400, :hall, NULL, '{20}');
+UPDATE evently.events SET start_time = clock_timestamp() + interval '0.8 seconds' WHERE title = 'Overture, at once';
+SELECT cursor AS overture FROM evently.search_events('overture', sort => 'price', page_size => 1) \gset
+SELECT pg_sleep(0.9);
+SELECT pg_temp.finds($$'overture', sort => 'price'$$, 'Overture', 'what has begun is gone');
+SELECT pg_temp.finds(format($$'overture', sort => 'price', after => %L$$, :'overture'), 'Overture, at once', 'but not from the pages of a search that began before');
+
 -- Refusals.
 SELECT pg_temp.refused(format('SELECT evently.search_events(%s)', arguments), '22023', '%', 'search_events: ' || reason)
 FROM (VALUES
@@ -200,12 +209,18 @@ FROM (VALUES
 	($$query => repeat('x', 1001)$$, 'a query that is too long')) refusal(arguments, reason);
 SELECT pg_temp.refused(format('SELECT evently.search_events(%L, sort => ''date'', after => %L)', 'other', :'after'), '22023', '%', 'a cursor of another search');
 SELECT pg_temp.refused(format('SELECT evently.search_events(%L, sort => ''date'', after => %L)', 'robin', translate(:'after', '0123456789', '1234567890')), '22023', '%', 'a cursor with other digits');
+SELECT pg_temp.refused(format('SELECT evently.search_events(%L, after => %L, %s)', 'robin', :'after', arguments), '22023', '%', 'a cursor of a search with other arguments: ' || arguments)
+FROM (VALUES ($$sort => 'price'$$), ($$sort => 'date', categories => '{SPORTS}'$$), ($$sort => 'date', available_only => true$$), ($$sort => 'date', user_id => 5$$),
+	($$sort => 'date', price => '[0,99]'$$), ($$sort => 'date', near => evently.geo_point(0, 0)$$), ($$sort => 'date', starts => '(,)'$$)) t (arguments);
+SELECT pg_temp.refused(format('SELECT evently.search_events(%L, sort => ''date'', after => %L)', 'robin', overlay(:'after' PLACING translate(substr(:'after', place, 1), '0123456789abcdef', '123456789abcdef0') FROM place FOR 1)), '22023', '%', 'a cursor with one digit wrong, at ' || place)
+FROM unnest('{40,55,70}'::integer[]) place;
 SELECT pg_temp.refused('SELECT evently.suggest_events(NULL)', '22023', '%', 'suggest_events: null');
 SELECT pg_temp.refused($$SELECT evently.suggest_events('a', 0)$$, '22023', '%', 'suggest_events: none');
 SELECT pg_temp.refused($$SELECT evently.homepage('London', evently.geo_point(0, 0))$$, '22023', '%', 'homepage: a city and a point');
 SELECT pg_temp.refused($$SELECT evently.homepage('')$$, '22023', '%', 'homepage: a blank city');
 SELECT pg_temp.refused($$SELECT evently.trending_events(0)$$, '22023', '%', 'trending_events: none');
 SELECT pg_temp.refused($$SELECT evently.trending_events(near => evently.geo_point(0, 0), radius_m => -1)$$, '22023', '%', 'trending_events: a negative radius');
+SELECT pg_temp.refused($$SELECT evently.trending_events(radius_m => 1000)$$, '22023', '%', 'trending_events: a radius without a point');
 
 -- Suggestions.
 SELECT is((SELECT string_agg(title, ', ') FROM evently.suggest_events('ro')), 'Robotics Summit', 'the beginning of a word of the title');

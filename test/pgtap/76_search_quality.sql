@@ -115,9 +115,11 @@ LANGUAGE sql AS $$
 $$;
 CREATE FUNCTION pg_temp.titles(search text, who bigint DEFAULT NULL) RETURNS text
 LANGUAGE sql AS $$ SELECT string_agg(concat_ws(' ', title, lower(nullif(category, 'CONFERENCE'))), ', ' ORDER BY n) FROM (SELECT title, category, row_number() OVER () AS n FROM evently.search_events(search, user_id => who)) s $$;
-SELECT pg_temp.event(2, 'Morning tunes', NULL, 'zanzibar rhythms'), pg_temp.event(20, 'Evening tunes', :club), pg_temp.event(30, 'Zanzibar', NULL), pg_temp.event(2, 'Zanzibar and the long road to nowhere else', NULL);
+SELECT pg_temp.event(2, 'Morning tunes', NULL, 'zanzibar rhythms'), pg_temp.event(20, 'Evening tunes', :club), pg_temp.event(30, 'Zanzibar', NULL), pg_temp.event(2, 'Zanzibar and the long road to nowhere else', NULL),
+	pg_temp.event(5, 'Kestrel', NULL), pg_temp.event(5, 'Kastral', NULL);
 SELECT evently.rebuild_search() > 700 AS loaded \gset
 SELECT is(pg_temp.titles('zanzibar'), 'Zanzibar, Zanzibar and the long road to nowhere else, Evening tunes, Morning tunes', 'a whole title, a word of one, the venue, the description');
+SELECT is(pg_temp.titles('kestrl'), 'Kestrel', 'a misspelt word is the nearest known one, not one a little farther off');
 
 -- Taste: what was attended counts, scanned tickets three times; what is to come, was cancelled, refunded or never paid does not.
 SELECT pg_temp.event(9, 'Quokka', NULL), pg_temp.event(9, 'Quokka gathering', NULL, NULL, 'SPORTS'), pg_temp.event(9, 'Quokka gathering', NULL, NULL, 'CONCERT'), pg_temp.event(1, 'Marsupials', NULL, 'quokka', 'CONCERT');

@@ -72,6 +72,21 @@ SELECT is(pg_temp.two_pages($$categories => '{CONFERENCE}', near => evently.geo_
 SELECT is(pg_temp.two_pages($$categories => '{SPORTS,CONFERENCE}', starts => tstzrange(now() + interval '100 days', NULL), sort => 'date'$$),
 	(SELECT array_agg(n) FROM (SELECT n FROM this WHERE category IN ('SPORTS', 'CONFERENCE') AND start_time >= now() + interval '100 days' ORDER BY start_time, n LIMIT 200) s), 'by date, of some');
 
+-- Venues come nearest first by the sphere, a distance is that of the spheroid: the 15th by the
+-- sphere, in the east, is farther off than the 17th, in the north.
+CREATE TEMP TABLE far AS
+SELECT n, ST_Project(evently.geo_point(-40, 100), d, radians(azimuth)) AS place, d FROM (
+	SELECT n, n * 1000 AS d, 45 AS azimuth FROM generate_series(1, 14) n
+	UNION ALL VALUES (15, 99950, 90), (16, 100000, 90), (17, 99900, 0)) t;
+INSERT INTO evently.venues (venue_id, name, location, capacity, type, timezone, currency)
+SELECT 1000000100 + n, 'Raft', place, 100, 'OUTDOOR', 'UTC', 'EUR' FROM far;
+INSERT INTO evently.events (event_id, organizer_id, venue_id, title, category, start_time, end_time, doors_open, currency)
+SELECT 1000030000 + n, 1, 1000000100 + n, 'Adrift', 'FESTIVAL', at, at + interval '1 hour', at, 'EUR' FROM far, (SELECT now() + interval '9 days') s (at);
+UPDATE evently.events SET status = 'PUBLISHED' WHERE event_id > 1000030000;
+SELECT is((SELECT array_agg(event_id - 1000030000) FROM evently.search_events(near => evently.geo_point(-40, 100), sort => 'distance', page_size => 15)),
+	'{1,2,3,4,5,6,7,8,9,10,11,12,13,14,17}', 'by distance, in the order of the distances shown');
+DELETE FROM evently.events WHERE event_id > 1000030000;
+
 -- Suggestions of a frequent beginning: the best sellers as well as what is soon.
 INSERT INTO evently.events (event_id, organizer_id, title, category, status, start_time, end_time, doors_open, currency)
 SELECT 1000020000, 1, 'Parade of the Tall Ships', 'FESTIVAL', 'DRAFT', at, at + interval '1 hour', at, 'EUR' FROM (SELECT now() + interval '500 days') s (at);
@@ -93,6 +108,9 @@ SELECT results_eq($$SELECT facet, value, events, is_estimate FROM evently.search
 SELECT results_eq($$SELECT facet, value, events FROM evently.search_facets('lantern', starts => tstzrange(now(), now() + interval '40 days'), categories => '{SPORTS}') WHERE facet IN ('month', 'city') ORDER BY 1, 2$$,
 	$$SELECT facet, value, count(*) FROM fact JOIN this USING (event_id) WHERE (n <= 9997 OR n % 1999 = 0) AND category = 'SPORTS' AND start_time < now() + interval '40 days' AND facet IN ('month', 'city') GROUP BY 1, 2 ORDER BY 1, 2$$,
 	'facets of a filtered search');
+SELECT results_eq($$SELECT facet, value, events, is_estimate FROM evently.search_facets(near => evently.geo_point(51.3, 2.6), radius_m => 60000, categories => '{SPORTS}', starts => tstzrange(now() + interval '20 days', now() + interval '200 days')) ORDER BY 1, 2$$,
+	$$SELECT facet, value, count(*), false FROM fact JOIN this USING (event_id) WHERE ST_DWithin(location, evently.geo_point(51.3, 2.6), 60000) AND category = 'SPORTS' AND start_time BETWEEN now() + interval '20 days' AND now() + interval '200 days' GROUP BY 1, 2 ORDER BY 1, 2$$,
+	'facets around a point');
 -- More are estimated: what is listed is within a tenth, and adds up.
 CREATE TEMP TABLE estimate AS SELECT f.*, t.n FROM evently.search_facets('walks') f
 LEFT JOIN (SELECT facet, value, count(*) AS n FROM fact GROUP BY 1, 2) t ON t.facet = f.facet AND t.value IS NOT DISTINCT FROM f.value;
@@ -100,5 +118,9 @@ SELECT ok(bool_and(is_estimate), 'facets of 16,000 matches are estimates') FROM 
 SELECT is_empty($$SELECT facet, value, events, n FROM estimate WHERE (value IS NOT NULL OR facet = 'total') AND NOT coalesce(abs(events - n) <= 0.1 * n, false)$$, 'each within a tenth');
 SELECT is_empty($$SELECT facet, sum(events) FROM estimate GROUP BY 1 HAVING sum(events) <> (SELECT events FROM estimate WHERE facet = 'total')$$, 'each facet adds up to the total');
 SELECT set_has($$SELECT facet, value FROM estimate$$, $$VALUES ('category', 'CONCERT'), ('category', 'SPORTS'), ('price', '10-25'), ('price', '25-50')$$, 'the frequent values are listed');
+CREATE TEMP TABLE dated AS SELECT f.*, t.n FROM evently.search_facets('walks', starts => tstzrange(now() + interval '25 days', now() + interval '325 days')) f
+LEFT JOIN (SELECT facet, value, count(*) AS n FROM fact JOIN this USING (event_id) WHERE start_time BETWEEN now() + interval '25 days' AND now() + interval '325 days' GROUP BY 1, 2) t ON t.facet = f.facet AND t.value IS NOT DISTINCT FROM f.value;
+SELECT ok(bool_and(is_estimate) AND count(*) FILTER (WHERE value IS NOT NULL) >= 3, 'facets of 300 days are estimates') FROM dated;
+SELECT is_empty($$SELECT facet, value, events, n FROM dated WHERE (value IS NOT NULL OR facet = 'total') AND NOT coalesce(abs(events - n) <= 0.1 * n, false)$$, 'each within a tenth as well');
 SELECT * FROM finish();
 ROLLBACK;

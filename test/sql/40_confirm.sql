@@ -39,7 +39,7 @@ SELECT refund_id, order_id, payment_id, amount, reason, status FROM evently.refu
 SELECT order_id, status, payment_id, confirmed_at IS NOT NULL AS confirmed FROM evently.orders ORDER BY order_id;
 SELECT ticket_id, order_id, status, qr_code IS NOT NULL AS has_secret FROM evently.tickets ORDER BY ticket_id;
 SELECT notification_id, kind, recipient, user_id, event_id, order_id, payload FROM evently.notifications ORDER BY notification_id;
-SELECT refund_id, event_title, buyer_id, amount, reason, status FROM evently.refunds_due ORDER BY refund_id COLLATE "C";
+SELECT refund_id, event_title, order_id, amount, reason, status FROM evently.refunds_due ORDER BY refund_id COLLATE "C";
 
 -- Who comes.
 SELECT order_id FROM evently.reserve_tier(1, 5, 1, 1);

@@ -31,14 +31,7 @@ my $around = q{
 	GRANT USAGE ON SEQUENCE evently.order_ids TO app;
 	GRANT EXECUTE ON ALL ROUTINES IN SCHEMA evently TO app;
 	CREATE SCHEMA mine;
-	DO $$
-	DECLARE
-		view name;
-	BEGIN
-		FOR view IN SELECT viewname FROM pg_views WHERE schemaname = 'evently' LOOP
-			EXECUTE format('CREATE VIEW mine.%I AS SELECT * FROM evently.%I', view, view);
-		END LOOP;
-	END $$;
+	CREATE VIEW mine.sold AS SELECT event_id, sum(total_amount) FROM evently.orders WHERE status = 'CONFIRMED' GROUP BY 1;
 	CREATE INDEX mine ON evently.orders (buyer_email);
 };
 $node->safe_psql('box_office', $around);
@@ -68,8 +61,15 @@ is($connection->query_safe($sell), 'CONFIRMED', 'a connection sells before the u
 
 my %columns = columns($node, 'box_office');
 my %before = contents($node, 'box_office', %columns);
+# The views are made anew, so one upon them is in the way: told, and nothing has happened.
+$node->safe_psql('box_office', 'CREATE VIEW mine.due AS SELECT * FROM evently.refunds_due');
 my ($rc, $out, $err) = $node->psql('box_office', 'ALTER EXTENSION evently UPDATE');
-is("$rc$err", '0', 'ALTER EXTENSION evently UPDATE');
+like($err, qr/view mine.due depends on view evently.refunds_due/, 'a view upon a view is named');
+is($node->safe_psql('box_office', $version), '0.1.0', 'and the update has not begun');
+$node->safe_psql('box_office', 'DROP VIEW mine.due');
+($rc, $out, $err) = $node->psql('box_office', 'ALTER EXTENSION evently UPDATE');
+is($rc, 0, 'ALTER EXTENSION evently UPDATE');
+like($err, qr/WARNING:  roles with rights in evently that were granted by hand: app\n/, 'who was granted rights by hand is named');
 is($node->safe_psql('box_office', $version), $current, 'to the current version');
 my %after = contents($node, 'box_office', %columns);
 is_deeply({ map { $_ => $after{$_} } keys %before }, \%before, 'no row and no sequence has changed');
@@ -78,9 +78,9 @@ $connection->quit;
 is_working($node, 'box_office', 'updated');
 
 my %granted = map { $_ => 1 } split /\n/, $node->safe_psql('box_office', $grants);
-is(join("\n", grep { !$granted{$_} } @granted), '', 'what was granted to a role stays granted');
-is($node->safe_psql('box_office', q{SELECT count(*) FROM pg_views WHERE schemaname = 'mine' AND definition ~ 'evently'}),
-	$node->safe_psql('box_office', q{SELECT count(*) FROM pg_views WHERE schemaname = 'mine'}), 'views upon our views stay');
+@granted = grep { !/^view / } @granted;
+is(join("\n", grep { !$granted{$_} } @granted), '', 'what was granted to a role stays granted, but on views');
+cmp_ok($node->safe_psql('box_office', 'SELECT count(*) FROM mine.sold'), '>', 0, 'views upon our tables stay');
 
 # --- Updated and fresh -------------------------------------------------------------
 
@@ -133,7 +133,7 @@ sub restore
 	$node->command_ok([ 'psql', '-XqAt', '-v', 'ON_ERROR_STOP=1', '-o', '/dev/null', '-f', $file, $node->connstr($database) ],
 		"$database: restored");
 	is_working($node, $database, $database);
-	is($node->safe_psql($database, $grants), join("\n", @granted), "$database: with the role's grants");
+	is(join("\n", grep { !/^view / } split /\n/, $node->safe_psql($database, $grants)), join("\n", @granted), "$database: with the role's grants");
 	return;
 }
 

@@ -6,6 +6,7 @@ use warnings;
 
 use Evently;
 use FullDatabase;
+use IPC::Run ();
 use PostgreSQL::Test::Cluster;
 use PostgreSQL::Test::Utils;
 use Test::More;
