@@ -37,6 +37,8 @@ my @want = (
 	qr/^$/);
 like($got[$_], $want[$_], "first sale: $lines[$_]") for 0 .. $#lines;
 
+# The roles that the documents grant to.
+query($node, "CREATE ROLE $_ LOGIN") for qw(shop jazz_club gate bi);
 for my $block (sort keys %sql)
 {
 	for my $statement (grep { /\S/ } split /;[^\n;]*(?:\n|\z)/, $sql{$block})
