@@ -106,7 +106,7 @@ CREATE FUNCTION evently.rebuild_daily_sales() RETURNS bigint
 	SET search_path = pg_catalog, pg_temp
 	AS 'MODULE_PATHNAME', 'ev_rebuild_daily_sales';
 COMMENT ON FUNCTION evently.rebuild_daily_sales IS
-'Derive sales_daily anew from tickets and refunds: when verify() says so, and faster than the job after many sales were loaded or the extension was updated (the job must have run once since). Reports stay right meanwhile.
+'Derive sales_daily anew from tickets and refunds: when verify() says so. It goes as far as the job may, in one transaction: some minutes for millions of tickets. Reports stay right meanwhile.
 Result: the number of its rows.';
 
 /* UPDATE only, so a restore fires none. */

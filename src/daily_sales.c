@@ -199,8 +199,8 @@ ev_roll_up_daily_sales(PG_FUNCTION_ARGS)
 }
 
 /*
- * rebuild_daily_sales(): how many rows there are now. In one statement it counts
- * much faster than the job, so it goes as far as the job may.
+ * rebuild_daily_sales(): how many rows there are now. It goes as far as the job
+ * may.
  */
 PG_FUNCTION_INFO_V1(ev_rebuild_daily_sales);
 Datum
