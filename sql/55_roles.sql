@@ -54,9 +54,14 @@ CREATE FUNCTION evently.forget_roles() RETURNS trigger
 	AS 'MODULE_PATHNAME', 'ev_forget_roles';
 COMMENT ON FUNCTION evently.forget_roles() IS
 'Trigger: has every backend read the grants again';
-CREATE TRIGGER forget_roles AFTER INSERT OR UPDATE OR DELETE OR TRUNCATE ON evently.role_grants
+/* For each row: what a subscription applies fires no statement's trigger. */
+CREATE TRIGGER forget_roles AFTER INSERT OR UPDATE OR DELETE ON evently.role_grants
+	FOR EACH ROW EXECUTE FUNCTION evently.forget_roles();
+CREATE TRIGGER forget_all_roles AFTER TRUNCATE ON evently.role_grants
 	FOR EACH STATEMENT EXECUTE FUNCTION evently.forget_roles();
 ALTER TABLE evently.role_grants ENABLE ALWAYS TRIGGER forget_roles;
+ALTER TABLE evently.role_grants ENABLE ALWAYS TRIGGER forget_all_roles;
+COMMENT ON TRIGGER forget_all_roles ON evently.role_grants IS 'A grant or its end counts at once';
 COMMENT ON TRIGGER forget_roles ON evently.role_grants IS 'A grant or its end counts at once';
 
 /*

@@ -164,6 +164,15 @@ SELECT * FROM evently.publish_event(:e);
 SELECT * FROM evently.open_sale(:e);
 SELECT * FROM evently.pause_sale(:e);
 
+-- --- Roles, since 0.2.0 (the server has them: see FullDatabase.pm) ---------------------
+SELECT to_regproc('evently.grant_role') IS NOT NULL AS has_roles \gset
+\if :has_roles
+SELECT evently.grant_role('full_app', 'app');
+SELECT evently.grant_role('full_organizer', 'organizer', 71);
+SELECT evently.grant_role('full_scanner', 'scanner', 71);
+SELECT evently.grant_role('full_reporter', 'reporter');
+\endif
+
 -- --- The outbox and the jobs ---------------------------------------------------------
 SELECT evently.ack_notification(notification_id) FROM evently.claim_notifications(1);
 SELECT notification_id AS n FROM evently.claim_notifications(1) \gset

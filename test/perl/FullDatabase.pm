@@ -14,16 +14,30 @@ use Exporter 'import';
 use PostgreSQL::Test::Utils;
 use Test::More;
 
-our @EXPORT = qw(create_database fill columns contents is_working objects differences);
+our @EXPORT = qw(create_database create_roles fill columns contents is_working objects differences);
 
 # A database with the extension, of the current version unless given.
 sub create_database
 {
 	my ($node, $database, $version) = @_;
 
+	create_roles($node);
 	$node->safe_psql('postgres', "CREATE DATABASE $database");
 	$node->safe_psql($database, 'SET client_min_messages = warning; CREATE EXTENSION evently '
 		. ($version ? "VERSION '$version' " : '') . 'CASCADE');
+	return;
+}
+
+# Roles are the server's: whoever takes a dump needs them first.
+sub create_roles
+{
+	my ($node) = @_;
+
+	$node->safe_psql('postgres', q{
+		SELECT format('CREATE ROLE %I LOGIN', role) FROM unnest('{full_app,full_organizer,full_scanner,full_reporter}'::name[]) role
+		WHERE NOT EXISTS (SELECT FROM pg_roles WHERE rolname = role)
+		\gexec
+		});
 	return;
 }
 

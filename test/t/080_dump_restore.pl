@@ -18,6 +18,7 @@ $source->safe_psql('postgres', 'CREATE PROCEDURE pass() LANGUAGE plpgsql AS $$ B
 	FOR i IN 1 .. 5000 LOOP PERFORM pg_current_xact_id(); COMMIT; END LOOP; END $$; CALL pass()');
 $_->safe_psql('postgres', 'CREATE ROLE app LOGIN; CREATE ROLE dba SUPERUSER LOGIN') for $source, $target;
 
+create_roles($target);
 create_database($source, 'season');
 fill($source, 'season');
 $source->safe_psql('season', q{
@@ -138,6 +139,18 @@ dump_of('season', '-Fc', '-f', "$dir/data", '--data-only');
 create_database($target, 'data_only');
 restore("$dir/data", 'data_only');
 is_restored('data_only', grants => '');
+# Rows alone: whom the roles table names gets its grants back by one call.
+my $given = q{SELECT string_agg(format('%s %s', r.role_name, c), ' ') FROM evently.role_grants r, unnest(ARRAY[
+	has_function_privilege(r.role_name, 'evently.reserve_tier(bigint,bigint,bigint,integer,text,text)', 'EXECUTE'),
+	has_function_privilege(r.role_name, 'evently.check_in(text,bigint,text,text)', 'EXECUTE'),
+	has_table_privilege(r.role_name, 'evently.tier_inventory', 'SELECT'),
+	has_column_privilege(r.role_name, 'evently.events', 'title', 'UPDATE')]) WITH ORDINALITY p (c, n)};
+my $expected = $source->safe_psql('season', $given);
+like($expected, qr/^(?=.* t)(?=.* f)/, 'roles have what their kinds have');
+isnt($target->safe_psql('data_only', $given), $expected, 'data_only: grants are no rows');
+$target->safe_psql('data_only', 'SELECT evently.reapply_grants()');
+is($target->safe_psql('data_only', $given), $expected, 'data_only: reapply_grants() gives them again');
+is($target->safe_psql('plain', $given), $expected, 'plain: there they came with the dump');
 
 {
 	local $ENV{PGOPTIONS} = '-c evently.dump_private_keys=on';

@@ -91,6 +91,21 @@ is($door->query_safe($look), 'INVALID|BAD_SIGNATURE', 'a public key that was rem
 $door->quit;
 $token = $node->safe_psql('season', "SELECT evently.ticket_token($ticket)");
 
+# --- Roles there ---------------------------------------------------------------------
+
+# Grants are not replicated, what they are made from is.
+$reports->safe_psql('season', 'SELECT evently.reapply_grants()');
+my $organizer = $reports->background_psql('season', extra_params => [ '-U', 'full_organizer' ]);
+my $sees = 'SELECT string_agg(DISTINCT organizer_id::text, $$ $$) FROM evently.event_sales';
+is($organizer->query_safe($sees), '71', 'an organizer sees its own events there');
+$node->safe_psql('season', q{SELECT evently.grant_role('full_organizer', 'organizer', 72)});
+$node->wait_for_catchup('evently');
+is($organizer->query_safe($sees), '71 72', 'and at once what the original grants');
+$node->safe_psql('season', q{SELECT evently.revoke_role('full_organizer', 'organizer', 72)});
+$node->wait_for_catchup('evently');
+is($organizer->query_safe($sees), '71', 'and no more what it revokes');
+$organizer->quit;
+
 # --- In the place of the original -------------------------------------------------------
 
 is_copied('at the end');
@@ -124,7 +139,7 @@ for my $number (1, 2)
 		CALL evently.run_jobs();
 		SELECT format('CREATE PUBLICATION evently FOR TABLE %s', string_agg(format('evently.%I', relname), ', '))
 		FROM pg_class WHERE relnamespace = 'evently'::regnamespace AND relkind = 'r' AND relname NOT IN ('event_search', 'search_words',
-			'search_languages', 'event_popularity', 'sales_hourly', 'sales_progress', 'job_runs', 'job_failures', 'event_private_keys')
+			'search_languages', 'event_popularity', 'sales_hourly', 'sales_progress', 'sales_daily', 'sales_daily_progress', 'job_runs', 'job_failures', 'event_private_keys')
 		\\gexec
 		});
 	$reports->safe_psql('nodes', sprintf q{CREATE SUBSCRIPTION node%s CONNECTION '%s' PUBLICATION evently},
