@@ -30,8 +30,6 @@ my $around = q{
 	GRANT UPDATE (title, description) ON evently.events TO app;
 	GRANT USAGE ON SEQUENCE evently.order_ids TO app;
 	GRANT EXECUTE ON ALL ROUTINES IN SCHEMA evently TO app;
-	CREATE SCHEMA mine;
-	CREATE VIEW mine.sold AS SELECT event_id, sum(total_amount) FROM evently.orders WHERE status = 'CONFIRMED' GROUP BY 1;
 	CREATE INDEX mine ON evently.orders (buyer_email);
 };
 $node->safe_psql('box_office', $around);
@@ -44,10 +42,28 @@ my $grants = q{
 		UNION ALL SELECT pg_describe_object('pg_class'::regclass, attrelid, attnum) || ' ' || privilege_type
 		FROM pg_attribute, aclexplode(attacl) WHERE grantee = 'app'::regrole) a (g)};
 my @granted = split /\n/, $node->safe_psql('box_office', $grants);
+my @granted_before = @granted;
 
 # A dump of the old version, to be restored where the current one is.
 my $dump = "$PostgreSQL::Test::Utils::tmp_check/old.sql";
 $node->command_ok([ 'pg_dump', '-f', $dump, $node->connstr('box_office') ], 'a dump of 0.1.0');
+
+# The views of 0.1.0 are made anew by 0.2.0, with other columns: what a DBA has
+# built upon them is in the way, and is told.
+$node->safe_psql('box_office', q{
+	CREATE SCHEMA mine;
+	DO $$
+	DECLARE
+		view name;
+	BEGIN
+		FOR view IN SELECT viewname FROM pg_views WHERE schemaname = 'evently' LOOP
+			EXECUTE format('CREATE VIEW mine.%I AS SELECT * FROM evently.%I', view, view);
+		END LOOP;
+	END $$;
+});
+my ($refused, undef, $in_the_way) = $node->psql('box_office', 'ALTER EXTENSION evently UPDATE');
+like($in_the_way, qr/view mine\.tier_inventory depends on/, 'views upon ours are named by the update, which changes nothing');
+$node->safe_psql('box_office', 'DROP SCHEMA mine CASCADE');
 
 # A connection that has plans of the old tables goes on through the update.
 my $sell = q{SELECT (evently.confirm_order(order_id, 'pay ' || gen_random_uuid())).outcome
@@ -61,15 +77,10 @@ is($connection->query_safe($sell), 'CONFIRMED', 'a connection sells before the u
 
 my %columns = columns($node, 'box_office');
 my %before = contents($node, 'box_office', %columns);
-# The views are made anew, so one upon them is in the way: told, and nothing has happened.
-$node->safe_psql('box_office', 'CREATE VIEW mine.due AS SELECT * FROM evently.refunds_due');
 my ($rc, $out, $err) = $node->psql('box_office', 'ALTER EXTENSION evently UPDATE');
-like($err, qr/view mine.due depends on view evently.refunds_due/, 'a view upon a view is named');
-is($node->safe_psql('box_office', $version), '0.1.0', 'and the update has not begun');
-$node->safe_psql('box_office', 'DROP VIEW mine.due');
-($rc, $out, $err) = $node->psql('box_office', 'ALTER EXTENSION evently UPDATE');
 is($rc, 0, 'ALTER EXTENSION evently UPDATE');
-like($err, qr/WARNING:  roles with rights in evently that were granted by hand: app\n/, 'who was granted rights by hand is named');
+like($err, qr/granted by hand: app$/m, 'names the roles that were granted rights by hand');
+unlike($err, qr/ERROR/, 'and no more');
 is($node->safe_psql('box_office', $version), $current, 'to the current version');
 my %after = contents($node, 'box_office', %columns);
 is_deeply({ map { $_ => $after{$_} } keys %before }, \%before, 'no row and no sequence has changed');
@@ -78,9 +89,8 @@ $connection->quit;
 is_working($node, 'box_office', 'updated');
 
 my %granted = map { $_ => 1 } split /\n/, $node->safe_psql('box_office', $grants);
-@granted = grep { !/^view / } @granted;
-is(join("\n", grep { !$granted{$_} } @granted), '', 'what was granted to a role stays granted, but on views');
-cmp_ok($node->safe_psql('box_office', 'SELECT count(*) FROM mine.sold'), '>', 0, 'views upon our tables stay');
+is(join("\n", grep { !$granted{$_} && !/^view/ } @granted), '', 'what was granted to a role stays granted, but for views');
+@granted = split /\n/, $node->safe_psql('box_office', $grants);
 
 # --- Updated and fresh -------------------------------------------------------------
 
@@ -128,18 +138,18 @@ for my $change (
 
 sub restore
 {
-	my ($file, $database) = @_;
+	my ($file, $database, @expected) = @_;
 	$node->safe_psql('postgres', "CREATE DATABASE $database");
 	$node->command_ok([ 'psql', '-XqAt', '-v', 'ON_ERROR_STOP=1', '-o', '/dev/null', '-f', $file, $node->connstr($database) ],
 		"$database: restored");
 	is_working($node, $database, $database);
-	is(join("\n", grep { !/^view / } split /\n/, $node->safe_psql($database, $grants)), join("\n", @granted), "$database: with the role's grants");
+	is($node->safe_psql($database, $grants), join("\n", @expected), "$database: with the role's grants");
 	return;
 }
 
-restore($dump, 'dump_of_old');
+restore($dump, 'dump_of_old', @granted_before);
 my $new_dump = "$PostgreSQL::Test::Utils::tmp_check/new.sql";
 $node->command_ok([ 'pg_dump', '-f', $new_dump, $node->connstr('box_office') ], 'a dump of the updated database');
-restore($new_dump, 'dump_of_updated');
+restore($new_dump, 'dump_of_updated', @granted);
 
 done_testing();
