@@ -99,6 +99,7 @@ SELECT count(evently.reserve_tier(:jazz, n, :cheap, 10)) FROM generate_series(1,
 SELECT is(price_from || ' ' || availability, '80 AVAILABLE', 'the lowest price that can still be bought') FROM evently.search_events('swing');
 SELECT is(ctid, :'row_before', 'selling writes nothing into the search row') FROM evently.event_search WHERE event_id = :jazz;
 SELECT pg_temp.finds($$'swing', price => '[0,40]'$$, NULL, 'a price that is sold out is not offered');
+SELECT is((SELECT events FROM evently.search_facets('swing', price => '[0,40]') WHERE facet = 'total'), 0::bigint, 'nor counted');
 SELECT pg_temp.finds($$sort => 'price', page_size => 4$$, 'Harbour Festival, Konzerte im Garten, City Derby, Rock Legends', 'sold out cheap tickets do not lead the list by price');
 SELECT max(tier_id) AS dear FROM evently.ticket_tiers WHERE event_id = :jazz \gset
 SELECT count(evently.reserve_tier(:jazz, 100 + n, :dear, 10)) FROM generate_series(1, 10) n;
