@@ -16,7 +16,7 @@ SELECT 1000000000 + n, 1, 1000000000 + n % 1000 * n / 7 % 40, CASE WHEN n % 1999
 FROM generate_series(1, 16000) n CROSS JOIN LATERAL (SELECT now() + n::bigint * 7919 % 16000 * CASE n % 4 WHEN 0 THEN interval '32 minutes' ELSE interval '65 seconds' END
 	+ CASE n % 4 WHEN 0 THEN interval '1 day' ELSE interval '100 days' END) s (at);
 INSERT INTO evently.ticket_tiers (tier_id, event_id, name, price, total_quantity, shards)
-SELECT event_id, event_id, 'GENERAL', (ARRAY[0, 10, 20, 25, 40, 50, 40, 100, 250, 300])[1 + event_id / 3 % 10], 10, 1 FROM evently.events WHERE event_id > 1000000000;
+SELECT event_id, event_id, 'GENERAL', (ARRAY[0, 10, 20, 25, 40, 50, 55, 100, 250, 300])[1 + event_id / 3 % 10], 10, 1 FROM evently.events WHERE event_id > 1000000000;
 INSERT INTO evently.event_popularity (event_id, sold_day, sold_week)
 SELECT 1000000000 + n * 13, 0, 1000 - n FROM generate_series(1, 60) n;
 SELECT evently.rebuild_search() >= 16000 AS loaded \gset
@@ -123,5 +123,12 @@ CREATE TEMP TABLE dated AS SELECT f.*, t.n FROM evently.search_facets('walks', s
 LEFT JOIN (SELECT facet, value, count(*) AS n FROM fact JOIN this USING (event_id) WHERE start_time BETWEEN now() + interval '99 days' AND now() + interval '113 days' GROUP BY 1, 2) t ON t.facet = f.facet AND t.value IS NOT DISTINCT FROM f.value;
 SELECT ok(bool_and(is_estimate) AND count(*) FILTER (WHERE value IS NOT NULL) >= 3, 'facets of two weeks are estimates') FROM dated;
 SELECT is_empty($$SELECT facet, value, events, n FROM dated WHERE (value IS NOT NULL OR facet = 'total') AND NOT coalesce(abs(events - n) <= 0.1 * n, false)$$, 'each within a tenth as well');
+
+-- What sells in a town is found though five hundred elsewhere sell more.
+INSERT INTO evently.event_popularity (event_id, sold_day, sold_week) SELECT 1000000000 + n, 2, 2 FROM generate_series(1, 600) n ON CONFLICT (event_id) DO UPDATE SET sold_day = 2;
+UPDATE evently.venues SET city = 'Lonely' WHERE venue_id = (SELECT venue_id FROM this WHERE n = 15000);
+INSERT INTO evently.event_popularity VALUES (1000015000, 1, 1);
+SELECT ok(bool_or(event_id = 1000015000), 'a town''s own best seller') FROM evently.trending_events(100, city => 'Lonely');
+SELECT is((SELECT count(*) FROM evently.trending_events(100) WHERE sold_day < 2), 0::bigint, 'which is not among the best of all');
 SELECT * FROM finish();
 ROLLBACK;
