@@ -89,5 +89,12 @@ SELECT outcome FROM evently.confirm_order(:held, 'counted') \gset
 SELECT is((SELECT string_agg(relation || ' ' || w.n - b.n, ', ' ORDER BY relation) FROM pg_temp.written() w JOIN before b USING (relation) WHERE w.n > b.n),
 	'notifications 1, orders 1, payments 1, tickets 3', 'a confirmation writes its order, payment, tickets and notification, no other row');
 SELECT alike(pg_temp.listing('trending_events()'), '%TRENDING Epsilon 3%', 'and the next reader sees it');
+-- A ticket that changes hands is not sold again.
+INSERT INTO evently.tickets (order_id, tier_id, event_id, transferred_from) SELECT order_id, tier_id, event_id, ticket_id FROM evently.tickets WHERE order_id = :held LIMIT 1;
+SELECT alike(pg_temp.listing('trending_events()'), '%TRENDING Epsilon 3%', 'a transfer is no sale');
+
+-- What nobody rolled up for more than a day counts no longer.
+INSERT INTO evently.tickets (order_id, tier_id, event_id, issued_at) SELECT :held, :et, :e, now() - interval '25 hours' FROM generate_series(1, 4);
+SELECT alike(pg_temp.listing('trending_events()'), '%TRENDING Epsilon 3%', 'older than a day and not rolled up: not counted');
 SELECT * FROM finish();
 ROLLBACK;
