@@ -203,7 +203,7 @@ def holds(server, settings):
     n = settings.holds
     rows = {'released by one worker': Sample(n / one, *[1000 * one / n] * 3),
             'released by two workers': Sample(n / two, *[1000 * two / n] * 3),
-            'sales alone': Measured('', alone), 'sales meanwhile': beside}
+            'sales alone': Measured('sales alone', alone), 'sales meanwhile': beside}
     return [
         Figure('holds', f'{n:,} lapsed holds released by one worker', one, '≤ 30', ' s'),
         Figure('holds', '… by two workers: times as fast', one / two, '≥ 1.6'),

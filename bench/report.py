@@ -34,7 +34,7 @@ def table(results, name):
 
 def plot(results, name):
     """For each line its rates as bars; below, how far each target was reached."""
-    width, left, row = 900, 330, 20
+    width, left, row = 980, 370, 20
     y, body = 40, []
 
     def text(x, y, string, anchor='start', size=12, weight='normal'):
@@ -50,7 +50,7 @@ def plot(results, name):
         bound = float(f['target'].split()[1].replace(',', ''))
         share = f['value'] / bound if f['target'][0] == '≥' else bound / max(f['value'], 1e-9)
         y += row
-        text(left - 8, y, f['what'] if len(f['what']) < 56 else f['what'][:54] + '…', 'end', 10)
+        text(left - 8, y, f['what'] if len(f['what']) < 66 else f['what'][:64] + '…', 'end', 10)
         bar(y, min(share, 2) * 250, '#3a7d44' if f['met'] else '#b5423a')
         text(left + min(share, 2) * 250 + 5, y, f'{number(f["value"])} (target {f["target"]})', size=10)
     body.append(f'<line x1="{left + 250}" y1="62" x2="{left + 250}" y2="{y + 6}" stroke="#444" stroke-dasharray="3 3"/>')
