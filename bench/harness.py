@@ -54,9 +54,8 @@ class Server:
     def new_database(self, name):
         """The same server, another database, with the extension."""
         other = copy.copy(self)
-        self.psql(f'CREATE DATABASE "{name}"')
+        self.psql(f'CREATE DATABASE "{name}" TEMPLATE with_evently')
         other.database = name
-        other.psql('CREATE EXTENSION evently CASCADE')
         return other
 
     def drop(self, database):
@@ -79,6 +78,10 @@ class Server:
         env = os.environ | ({'LD_PRELOAD': str(self.folder / self.preload)} if self.preload else {})
         run(ROOT / 'scripts/private-server', 'start', self.host,
             *(f'{k}={v}' for k, v in settings.items()), env=env)
+        self.psql('CREATE DATABASE with_evently')
+        template = copy.copy(self)
+        template.database = 'with_evently'
+        template.psql('CREATE EXTENSION evently CASCADE')
         return self
 
     def __exit__(self, *_):

@@ -88,13 +88,14 @@ def refusals(server, settings):
     """A sale to the last ticket, then those who come too late."""
     server.psql('CREATE TABLE false_refusals ()')
     event, tier = server.put_on_sale(STOCK)
-    small_event, small_tier = server.put_on_sale(20_000)
-    pgbench(server, SELL_OUT, 32, transactions=800, event=small_event, tier=small_tier)
+    total = settings.sell_out
+    small_event, small_tier = server.put_on_sale(total)
+    pgbench(server, SELL_OUT, 32, transactions=total // 25, event=small_event, tier=small_tier)
     sold, wrong = server.psql(f"""
         SELECT sum(quantity), (SELECT count(*) FROM false_refusals)
         FROM evently.order_items WHERE tier_id = {small_tier}""").split('|')
-    if sold != '20000' or wrong != '0':
-        raise SystemExit(f'sold {sold} of 20,000, {wrong} false refusals')
+    if sold != str(total) or wrong != '0':
+        raise SystemExit(f'sold {sold} of {total}, {wrong} false refusals')
     server.psql('CALL evently.run_jobs(); VACUUM evently.inventory_shards')
     wal = []
 
@@ -118,7 +119,7 @@ def refusals(server, settings):
     return [
         Figure('refusals', 'refusals (TK001) after the sell-out, 32 clients ÷ sales', measured['refused'].ratio_to(measured['sold']), '≥ 5'),
     ], measured, checks(server) + [
-        'sold out to the last of 20,000 by 32 clients, no false refusal',
+        f'sold out to the last of {total:,} by 32 clients, no false refusal',
         f'a refused call has no transaction id and locks no row; {min(wal):.1f} bytes of WAL a refusal']
 
 
@@ -149,7 +150,7 @@ def snapshot(server, settings):
 
 def history(server, settings):
     """Peers where many tickets are sold already."""
-    sold, stock = settings.history, 1_000_000
+    sold, stock = settings.history, 10 * settings.history
     event, tier = server.put_on_sale(stock)
     load_orders(server, event, tier, sold)
     clients = 32

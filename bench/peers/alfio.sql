@@ -40,7 +40,7 @@ BEGIN
 	WHERE id = ANY (ids);
 	RETURN reservation;
 END $$;
-INSERT INTO alfio.tickets (event_id, category_id) SELECT 1, 1 FROM generate_series(1, least(:stock, 1000000));
+INSERT INTO alfio.tickets (event_id, category_id) SELECT 1, 1 FROM generate_series(1, :stock);
 -- index
 CREATE INDEX ON alfio.tickets (event_id, category_id, id) WHERE status = 'FREE' AND reservation_id IS NULL;
 -- sold
