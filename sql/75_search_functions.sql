@@ -137,11 +137,11 @@ BEGIN ATOMIC
 			AND coalesce(t.sale_start <= event_offer.at, true)
 			AND coalesce(t.sale_end, e.end_time) > event_offer.at) w (opened)
 		CROSS JOIN LATERAL (SELECT w.opened AND (
-			EXISTS (SELECT FROM evently.inventory_shards s WHERE s.tier_id = t.tier_id AND s.available > 0)
+			EXISTS (SELECT FROM evently.inventory_shards s WHERE s.tier_id = t.tier_id AND s.available > 0 OFFSET 0)
 			OR EXISTS (SELECT FROM evently.orders x
 				JOIN evently.order_items y ON y.order_id = x.order_id
 				WHERE x.event_id = e.event_id AND x.status = 'PENDING'
-					AND x.expires_at <= event_offer.at AND y.tier_id = t.tier_id))) k (stock)
+					AND x.expires_at <= event_offer.at AND y.tier_id = t.tier_id OFFSET 0))) k (stock)
 		WHERE t.event_id = e.event_id) o
 	WHERE e.event_id = event_offer.event_id;
 END;

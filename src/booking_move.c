@@ -97,7 +97,7 @@ tell_holders(const EventMove *move, TimestampTz now)
 		" (SELECT o.order_id, o.buyer_email, o.buyer_id FROM evently.orders o"
 		"  WHERE o.event_id = $1 AND o.channel = 'SALE'"
 		"  AND (o.status = 'PENDING' OR EXISTS (SELECT FROM evently.tickets k"
-		"   WHERE k.order_id = o.order_id AND k.status IN ('VALID', 'USED')))"
+		"   WHERE k.order_id = o.order_id AND k.status IN ('VALID', 'USED') OFFSET 0))"
 		"  UNION ALL"
 		"  SELECT DISTINCT o.order_id, k.attendee_email, NULL::int8"
 		"  FROM evently.orders o JOIN evently.tickets k ON k.order_id = o.order_id"

@@ -102,7 +102,7 @@ find_refund(const char *refund_id, const Order *order, Datum ticket_ids, bool al
 	static SpiQuery query = SPI_QUERY(
 		"SELECT r, r.order_id, CASE WHEN $3 THEN NOT EXISTS"
 		"  (SELECT FROM evently.tickets k"
-		"   WHERE k.order_id = r.order_id AND k.status IN ('VALID', 'USED'))"
+		"   WHERE k.order_id = r.order_id AND k.status IN ('VALID', 'USED') OFFSET 0)"
 		"  ELSE r.ticket_ids <@ $2 AND r.ticket_ids @> $2 END"
 		" FROM evently.refunds r WHERE r.refund_id = $1",
 		TEXTOID, INT8ARRAYOID, BOOLOID);

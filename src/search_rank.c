@@ -92,7 +92,7 @@ read_taste(int64 user_id, TimestampTz now)
 	static SpiQuery query = SPI_QUERY(
 		"SELECT x.category, pg_catalog.sum(x.weight) / pg_catalog.sum(pg_catalog.sum(x.weight)) OVER () FROM ("
 		" SELECT e.category, CASE WHEN EXISTS (SELECT FROM evently.tickets k"
-		"   WHERE k.order_id = o.order_id AND k.check_in_time IS NOT NULL) THEN 3.0::pg_catalog.float8 ELSE 1 END AS weight"
+		"   WHERE k.order_id = o.order_id AND k.check_in_time IS NOT NULL OFFSET 0) THEN 3.0::pg_catalog.float8 ELSE 1 END AS weight"
 		"  FROM evently.orders o JOIN evently.events e ON e.event_id = o.event_id"
 		"  WHERE o.buyer_id = $1 AND o.confirmed_at IS NOT NULL AND o.channel = 'SALE'"
 		"   AND o.status <> 'REFUNDED' AND e.end_time <= $2 AND e.status <> 'CANCELLED'"

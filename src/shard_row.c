@@ -23,6 +23,7 @@
 #include "common/int.h"
 #include "executor/executor.h"
 #include "miscadmin.h"
+#include "tcop/utility.h"
 #include "utils/fmgroids.h"
 #include "utils/lsyscache.h"
 #include "utils/rel.h"
@@ -79,14 +80,21 @@ int32
 change_shard_row(int64 tier_id, int shard, int32 delta)
 {
 	Oid			schema = get_namespace_oid("evently", false);
-	Relation	table = table_open(get_relname_relid("inventory_shards", schema), RowExclusiveLock);
-	Relation	index = index_open(get_relname_relid("inventory_shards_pkey", schema), RowExclusiveLock);
-	TupleTableSlot *slot = table_slot_create(table, NULL);
-	TupleTableSlot *changed = MakeSingleTupleTableSlot(RelationGetDescr(table), &TTSOpsVirtual);
+	Relation	table;
+	Relation	index;
+	TupleTableSlot *slot;
+	TupleTableSlot *changed;
 	int32		available;
 	TM_Result	done = TM_Invisible;
 
+	/* What the executor would look at, on a standby too. */
+	PreventCommandIfReadOnly("UPDATE");
+	PreventCommandIfParallelMode("UPDATE");
 	Assert(!IsolationUsesXactSnapshot());
+	table = table_open(get_relname_relid("inventory_shards", schema), RowExclusiveLock);
+	index = index_open(get_relname_relid("inventory_shards_pkey", schema), RowExclusiveLock);
+	slot = table_slot_create(table, NULL);
+	changed = MakeSingleTupleTableSlot(RelationGetDescr(table), &TTSOpsVirtual);
 	if (RelationGetDescr(table)->natts != NCOLUMNS)
 		elog(ERROR, "table \"inventory_shards\" has other columns");
 	while (done != TM_Ok)

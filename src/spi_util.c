@@ -6,7 +6,10 @@
  * Plans are generic: their cost is paid once for each backend. The functions
  * that use them are created with enable_seqscan off (sql/70_*), because a plan
  * made while a table had one page would scan it when it has a million; and with
- * jit off, because a plan is compiled anew each time that it is run.
+ * jit off, because a plan is compiled anew each time that it is run. An EXISTS
+ * that is a value, not a condition of WHERE, has OFFSET 0: without it the planner
+ * may read the whole table into a hash, and from 18 on it does so in spite of
+ * enable_seqscan when the table was empty.
  *
  *-------------------------------------------------------------------------
  */

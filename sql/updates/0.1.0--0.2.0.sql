@@ -69,7 +69,40 @@ END $$;
 
 /* --- Discovery --- */
 
--- Discovery: samples divided by week, for facets of a few days; facets of a place
+-- One way to look for stock: see src/spi_util.c.
+CREATE OR REPLACE FUNCTION evently.event_offer(event_id bigint, at timestamptz, price numrange)
+	RETURNS TABLE (price_from numeric, availability text, at_price boolean)
+	LANGUAGE sql STABLE
+BEGIN ATOMIC
+	SELECT o.price_now,
+		CASE WHEN o.price_now IS NOT NULL THEN 'AVAILABLE'
+			WHEN o.opened THEN 'SOLD_OUT'
+			WHEN o.later OR e.status = 'PUBLISHED' THEN 'NOT_YET'
+			ELSE 'CLOSED' END,
+		event_offer.price IS NULL
+			OR coalesce(CASE WHEN o.price_now IS NULL THEN o.listed ELSE o.buyable END, false)
+	FROM evently.events e
+	CROSS JOIN LATERAL (
+		SELECT min(t.price) FILTER (WHERE w.opened AND k.stock)::numeric AS price_now,
+			bool_or(w.opened) AS opened,
+			bool_or(t.sale_start > event_offer.at) AS later,
+			bool_or(event_offer.price @> t.price::numeric) AS listed,
+			bool_or(event_offer.price @> t.price::numeric AND w.opened AND k.stock) AS buyable
+		FROM evently.ticket_tiers t
+		CROSS JOIN LATERAL (SELECT e.status IN ('ON_SALE', 'SOLD_OUT')
+			AND coalesce(t.sale_start <= event_offer.at, true)
+			AND coalesce(t.sale_end, e.end_time) > event_offer.at) w (opened)
+		CROSS JOIN LATERAL (SELECT w.opened AND (
+			EXISTS (SELECT FROM evently.inventory_shards s WHERE s.tier_id = t.tier_id AND s.available > 0 OFFSET 0)
+			OR EXISTS (SELECT FROM evently.orders x
+				JOIN evently.order_items y ON y.order_id = x.order_id
+				WHERE x.event_id = e.event_id AND x.status = 'PENDING'
+					AND x.expires_at <= event_offer.at AND y.tier_id = t.tier_id OFFSET 0))) k (stock)
+		WHERE t.event_id = e.event_id) o
+	WHERE e.event_id = event_offer.event_id;
+END;
+
+-- Samples divided by week, for facets of a few days; facets of a place
 -- out of an index alone. Both indexes are made anew, 5 minutes for a million events.
 CREATE OR REPLACE FUNCTION evently.search_terms(
 	event_id bigint, start_time timestamptz, doc tsvector, category text,

@@ -26,9 +26,7 @@ my ($event, $tier, $rare) = put_on_sale($node, tiers => [ { quantity => 5000 }, 
 query($node, qq{
 	UPDATE evently.events SET doors_open = now() - interval '1 hour' WHERE event_id = $event;
 	CREATE ROLE app LOGIN;
-	GRANT USAGE ON SCHEMA evently TO app;
-	GRANT EXECUTE ON FUNCTION evently.reserve_tier, evently.reserve_tickets, evently.try_reserve_tier, evently.reserve_tickets_batch,
-		evently.confirm_order, evently.cancel_order, evently.check_in, evently.search_events TO app;
+	SELECT evently.grant_role('app', 'app');
 	SELECT evently.grant_jobs('app')});
 
 my $dir = PostgreSQL::Test::Utils::tempdir_short();
