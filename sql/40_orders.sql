@@ -24,16 +24,15 @@ CREATE TABLE evently.orders (
 	confirmed_at    timestamptz CHECK (isfinite(confirmed_at)),
 	cancelled_at    timestamptz CHECK (isfinite(cancelled_at)),
 	cancel_reason   text,
+	CONSTRAINT orders_idempotency_key UNIQUE (event_id, buyer_id, idempotency_key),
 	CHECK ((status IN ('CONFIRMED', 'REFUNDED', 'PARTIALLY_REFUNDED')) = (confirmed_at IS NOT NULL)),
 	CHECK ((status = 'CANCELLED') = (cancelled_at IS NOT NULL)),
 	CHECK (confirmed_at IS NULL OR total_amount = 0 OR payment_id IS NOT NULL)
 );
-CREATE UNIQUE INDEX orders_idempotency_key ON evently.orders (event_id, buyer_id, idempotency_key)
-	WHERE idempotency_key IS NOT NULL;
-CREATE INDEX orders_pending ON evently.orders (event_id, expires_at, buyer_id) WHERE status = 'PENDING';
+CREATE INDEX orders_pending ON evently.orders (event_id, expires_at) WHERE status = 'PENDING';
 COMMENT ON TABLE evently.orders IS 'Orders: a hold on tickets until expires_at, a sale once confirmed';
-COMMENT ON INDEX evently.orders_idempotency_key IS 'One order for each key of a buyer at an event';
-COMMENT ON INDEX evently.orders_pending IS 'The holds of an event by the time of their lapse, and whose they are';
+COMMENT ON INDEX evently.orders_pending IS 'The holds of an event by the time of their lapse';
+COMMENT ON CONSTRAINT orders_idempotency_key ON evently.orders IS 'A buyer''s attempt gives one order, however often it is repeated; its index finds the orders of an event, with or without a key';
 COMMENT ON COLUMN evently.orders.order_id IS 'Id of the order';
 COMMENT ON COLUMN evently.orders.event_id IS 'Event that the tickets are for';
 COMMENT ON COLUMN evently.orders.buyer_id IS 'Who buys: an id of the application''s';

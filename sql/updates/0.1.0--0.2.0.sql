@@ -4,15 +4,6 @@
  */
 \echo Use "ALTER EXTENSION evently UPDATE" to load this file. \quit
 
-/* Sales: an order without a key needs no entry in the keys' index. */
-ALTER TABLE evently.orders DROP CONSTRAINT orders_idempotency_key;
-CREATE UNIQUE INDEX orders_idempotency_key ON evently.orders (event_id, buyer_id, idempotency_key)
-	WHERE idempotency_key IS NOT NULL;
-COMMENT ON INDEX evently.orders_idempotency_key IS 'One order for each key of a buyer at an event';
-DROP INDEX evently.orders_pending;
-CREATE INDEX orders_pending ON evently.orders (event_id, expires_at, buyer_id) WHERE status = 'PENDING';
-COMMENT ON INDEX evently.orders_pending IS 'The holds of an event by the time of their lapse, and whose they are';
-
 /* --- Comments --- */
 
 -- Functions that are there for others of ours say so.
@@ -157,6 +148,7 @@ COMMENT ON CONSTRAINT currency_code_is_iso_4217 ON DOMAIN evently.currency_code 
 COMMENT ON CONSTRAINT label_is_not_blank ON DOMAIN evently.label IS 'More than spaces';
 COMMENT ON CONSTRAINT instant_is_finite ON DOMAIN evently.instant IS 'Neither infinity';
 COMMENT ON CONSTRAINT ticket_tiers_event_id_name_key ON evently.ticket_tiers IS 'An event names each of its tiers once';
+COMMENT ON CONSTRAINT orders_idempotency_key ON evently.orders IS 'A buyer''s attempt gives one order, however often it is repeated; its index finds the orders of an event, with or without a key';
 COMMENT ON CONSTRAINT order_items_order_id_tier_id_key ON evently.order_items IS 'An order names each tier once';
 COMMENT ON CONSTRAINT ticket_status_is_known ON DOMAIN evently.ticket_status IS 'The states of a ticket';
 COMMENT ON CONSTRAINT tickets_qr_code_key ON evently.tickets IS 'A secret opens one ticket';
