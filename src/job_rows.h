@@ -18,6 +18,6 @@ extern int	do_rows(const char *job, const int64 *ids, int n, JobWork work, void 
 /* A condition that leaves out what failed lately; now is a timestamptz. */
 #define NOT_FAILING(job, id, now) \
 	"NOT EXISTS (SELECT FROM evently.job_failures f WHERE f.job = '" job "'" \
-	" AND f.object_id = " id " AND f.retry_at > " now ")"
+	" AND f.object_id = " id " AND f.retry_at > " now " OFFSET 0)"
 
 #endif							/* EVENTLY_JOB_ROWS_H */

@@ -90,8 +90,9 @@ order_row(int64 order_id)
 
 #define LAPSED_ORDERS \
 	"SELECT o.order_id FROM evently.orders o" \
-	" JOIN evently.order_items i ON i.order_id = o.order_id AND i.tier_id = $2" \
 	" WHERE o.event_id = $1 AND o.status = 'PENDING' AND o.expires_at <= $3" \
+	" AND EXISTS (SELECT FROM evently.order_items i" \
+	"  WHERE i.order_id = o.order_id AND i.tier_id = $2 OFFSET 0)" \
 	" AND " NOT_FAILING("release_expired_orders", "o.order_id", "$3") \
 	" ORDER BY o.expires_at LIMIT $4 FOR NO KEY UPDATE OF o"
 

@@ -29,5 +29,16 @@ SELECT cmp_ok(pg_temp.pages(format('SELECT evently.try_reserve_tier(%s, 2, %s, 1
 SELECT is((SELECT sqlstate FROM evently.try_reserve_tickets(:event, 2, jsonb_build_array(jsonb_build_object('tier_id', :tier, 'quantity', 1)))),
 	'TK001', 'and so it is for selections');
 
+-- So it is where somebody's lapsed hold is taken: by another, and by a buyer at the limit.
+UPDATE evently.orders SET expires_at = now() - interval '1 second' WHERE event_id = :event;
+SELECT cmp_ok(pg_temp.pages(format('SELECT evently.reserve_tier(%s, %s, %s, 1)', :event, 3, :tier)), '<', 300,
+	'taking lapsed holds reads few pages');
+UPDATE evently.events SET max_tickets_per_buyer = 1 WHERE event_id = :other_event;
+SELECT evently.reserve_tier(:other_event, 70000, :other_tier, 1) \g /dev/null
+UPDATE evently.orders SET expires_at = now() - interval '1 second' WHERE event_id = :other_event AND buyer_id = 70000;
+ANALYZE evently.orders, evently.order_items;
+SELECT cmp_ok(pg_temp.pages(format('SELECT evently.try_reserve_tier(%s, 70000, %s, 1)', :other_event, :other_tier)), '<', 300,
+	'so does looking for one''s own');
+
 SELECT * FROM finish();
 ROLLBACK;
