@@ -4,11 +4,9 @@
  *	  Sales by event and day, for reports: sales_daily and its upkeep.
  *
  * Sales and refunds are told by numbers that rise: a ticket's id, a refund's
- * number. They do not follow commits: one with a lower number may still appear.
- * So a run notes the last numbers given out, and the next transaction id; when
- * a later run finds every transaction before that one ended, all up to the note
- * are there, and it enters them. What is beyond is read by reports themselves
- * (evently.sales_tail), in the snapshot in which they read the progress.
+ * number. A run notes the last ones given out, and a later run enters all up to
+ * the note when they are there (settled.c). What is beyond is read by reports
+ * themselves (evently.sales_tail), in the snapshot in which they read the progress.
  *
  * Whoever writes sales_daily holds the row of sales_daily_progress.
  *
@@ -16,11 +14,11 @@
  */
 #include "postgres.h"
 
-#include "access/transam.h"
 #include "commands/trigger.h"
 #include "utils/rel.h"
 
 #include "guards.h"
+#include "settled.h"
 #include "spi_util.h"
 
 #define SALE_COLUMNS	"orders, tickets_sold, gross, comps"
@@ -58,43 +56,29 @@ typedef struct Progress
 	bool		settled;		/* all up to the note has ended */
 } Progress;
 
-/* The first transaction that has not begun. */
-static Datum
-next_transaction(void)
-{
-	return CStringGetTextDatum(psprintf(UINT64_FORMAT,
-										U64FromFullTransactionId(ReadNextFullTransactionId())));
-}
-
 /* The progress row, locked; false when another session has it and we do not wait. */
 static bool
 lock_progress(Progress *progress, bool wait)
 {
 #define LOCK_PROGRESS \
-	"SELECT p.ticket_id, p.refund_no, p.noted_ticket_id, p.noted_refund_no," \
-	" p.noted_xid <= pg_catalog.pg_snapshot_xmin(pg_catalog.pg_current_snapshot())" \
-	"  OR p.noted_xid > $1::pg_catalog.xid8" \
+	"SELECT p.ticket_id, p.refund_no, p.noted_ticket_id, p.noted_refund_no, p.noted_xid::pg_catalog.text" \
 	" FROM evently.sales_daily_progress p FOR UPDATE"
 	static SpiQuery start = SPI_QUERY(
 		"INSERT INTO evently.sales_daily_progress"
 		" (ticket_id, refund_no, noted_ticket_id, noted_refund_no, noted_xid)"
 		" SELECT 0, 0, 0, 0, '0' WHERE NOT EXISTS (SELECT FROM evently.sales_daily_progress)"
 		" ON CONFLICT DO NOTHING");
-	/* after a restore the noted id may be of the future; nobody is running then */
-	static SpiQuery lock = SPI_QUERY(LOCK_PROGRESS " SKIP LOCKED", TEXTOID);
-	static SpiQuery lock_and_wait = SPI_QUERY(LOCK_PROGRESS, TEXTOID);
-	Datum		values[1];
-	bool		isnull;
+	static SpiQuery lock = SPI_QUERY(LOCK_PROGRESS " SKIP LOCKED");
+	static SpiQuery lock_and_wait = SPI_QUERY(LOCK_PROGRESS);
 
 	(void) spi_run(&start, NULL, NULL);
-	values[0] = next_transaction();
-	if (spi_run(wait ? &lock_and_wait : &lock, values, NULL) == 0)
+	if (spi_run(wait ? &lock_and_wait : &lock, NULL, NULL) == 0)
 		return false;
 	progress->ticket_id = spi_int64(0, 1);
 	progress->refund_no = spi_int64(0, 2);
 	progress->noted_ticket_id = spi_int64(0, 3);
 	progress->noted_refund_no = spi_int64(0, 4);
-	progress->settled = DatumGetBool(spi_datum(0, 5, &isnull));
+	progress->settled = all_have_ended(spi_text(0, 5));
 	return true;
 }
 

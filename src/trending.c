@@ -14,7 +14,6 @@
 
 #include <math.h>
 
-#include "access/transam.h"
 #include "access/xact.h"
 #include "catalog/pg_collation.h"
 #include "funcapi.h"
@@ -22,6 +21,7 @@
 #include "utils/tuplestore.h"
 
 #include "refusal.h"
+#include "settled.h"
 #include "spi_util.h"
 
 #define MAX_LISTED		100
@@ -31,24 +31,9 @@
 #define AROUND_M		250000.0
 
 /*
- * The roll-up.
- *
- * Ids do not follow commits: a ticket with a lower id may still appear. So a run
- * notes the last id given out, and the next transaction id; when a later run
- * finds every transaction before that one ended, all tickets up to the noted id
- * are there, and it adds them up.
+ * The roll-up: a run notes the last ticket id given out, and a later run adds up
+ * all tickets up to the note when they are there (settled.c).
  */
-
-/*
- * The first transaction that has not begun. A snapshot's xmax is not that: it
- * leaves out what has begun after the last that ended.
- */
-static Datum
-next_transaction(void)
-{
-	return CStringGetTextDatum(psprintf(UINT64_FORMAT,
-										U64FromFullTransactionId(ReadNextFullTransactionId())));
-}
 
 /* The progress row, locked; false when another session has it. */
 static bool
@@ -59,24 +44,18 @@ lock_progress(int64 *ticket_id, int64 *noted, bool *settled, TimestampTz *hour)
 		" SELECT 0, 0, '0', $1 WHERE NOT EXISTS (SELECT FROM evently.sales_progress)"
 		" ON CONFLICT DO NOTHING",
 		TIMESTAMPTZOID);
-	/* after a restore the noted id may be of the future; nobody is running then */
 	static SpiQuery lock = SPI_QUERY(
-		"SELECT p.ticket_id, p.noted_ticket_id, p.hour,"
-		" p.noted_xid <= pg_catalog.pg_snapshot_xmin(pg_catalog.pg_current_snapshot())"
-		"  OR p.noted_xid > $1::pg_catalog.xid8"
-		" FROM evently.sales_progress p FOR UPDATE SKIP LOCKED",
-		TEXTOID);
+		"SELECT p.ticket_id, p.noted_ticket_id, p.hour, p.noted_xid::pg_catalog.text"
+		" FROM evently.sales_progress p FOR UPDATE SKIP LOCKED");
 	Datum		values[1] = {TimestampTzGetDatum(*hour)};
-	bool		isnull;
 
 	(void) spi_run(&start, values, NULL);
-	values[0] = next_transaction();
-	if (spi_run(&lock, values, NULL) == 0)
+	if (spi_run(&lock, NULL, NULL) == 0)
 		return false;
 	*ticket_id = spi_int64(0, 1);
 	*noted = spi_int64(0, 2);
 	*hour = spi_timestamp(0, 3, *hour);
-	*settled = DatumGetBool(spi_datum(0, 4, &isnull));
+	*settled = all_have_ended(spi_text(0, 4));
 	return true;
 }
 
