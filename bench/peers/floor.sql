@@ -15,16 +15,16 @@ CREATE TABLE floor.scans (LIKE evently.scans INCLUDING ALL);
 CREATE FUNCTION floor.reserve(event_id bigint, buyer_id bigint, tier_id bigint, quantity integer)
 	RETURNS floor.orders
 	LANGUAGE C VOLATILE STRICT SECURITY DEFINER
-	SET search_path = pg_catalog, pg_temp SET enable_seqscan = off
+	SET search_path = pg_catalog, pg_temp SET enable_seqscan = off SET jit = off
 	AS :'floor', 'floor_reserve';
 CREATE FUNCTION floor.confirm(order_id bigint, payment_id text, quantity integer)
 	RETURNS floor.tickets[]
 	LANGUAGE C VOLATILE STRICT SECURITY DEFINER
-	SET search_path = pg_catalog, pg_temp SET enable_seqscan = off
+	SET search_path = pg_catalog, pg_temp SET enable_seqscan = off SET jit = off
 	AS :'floor', 'floor_confirm';
 CREATE FUNCTION floor.check_in(secret uuid) RETURNS bigint
 	LANGUAGE C VOLATILE STRICT SECURITY DEFINER
-	SET search_path = pg_catalog, pg_temp SET enable_seqscan = off
+	SET search_path = pg_catalog, pg_temp SET enable_seqscan = off SET jit = off
 	AS :'floor', 'floor_check_in';
 -- client
 SELECT order_id FROM floor.reserve(1, :buyer, 1, :quantity);
