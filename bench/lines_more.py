@@ -65,9 +65,14 @@ def order(server, settings):
     ], measured, checks(server, floor)
 
 
+def calls_of_a_client(seconds):
+    """More than a client can make in a run and the two seconds before it counts."""
+    return int((seconds + 2) * 400)
+
+
 def each_once(server, name, call, clients, seconds, first=0, **variables):
     """A load whose calls have a number of their own, :n, counted from first."""
-    each = max(int(seconds * 400), 20)
+    each = calls_of_a_client(seconds)
     bases = itertools.count(first, clients * each)
     script = '\\set i :i + 1\n\\set n :base + :client_id * :each + :i\n' + call
     return Load(name, lambda: pgbench(server, script, clients, seconds, i=0, base=next(bases), each=each, **variables))
@@ -77,7 +82,7 @@ def door(server, settings):
     """The event is about to start; every scan is of another ticket."""
     clients = 32
     # For the rounds and one to warm up; the JWS take the second half.
-    half = clients * max(int(settings.seconds * 400), 20) * (settings.rounds + 1)
+    half = clients * calls_of_a_client(settings.seconds) * (settings.rounds + 1)
     event, tier = server.put_on_sale(STOCK)
     server.psql(f"""
         UPDATE evently.events SET start_time = now() + interval '1 hour', end_time = now() + interval '5 hours',
