@@ -22,7 +22,6 @@
 #include "catalog/pg_type.h"
 #include "executor/spi.h"
 #include "fmgr.h"
-#include "lib/qunique.h"
 #include "miscadmin.h"
 #include "utils/acl.h"
 #include "utils/builtins.h"
@@ -33,10 +32,11 @@
 #include "utils/syscache.h"
 
 #include "guards.h"
+#include "ids.h"
 #include "refusal.h"
 #include "spi_util.h"
 
-/* A grant that counts for this session. */
+/* A grant to the login, or to a role that it is a member of. */
 typedef struct Grant
 {
 	int			kind;
@@ -313,15 +313,6 @@ require_own_booking(int kinds, int64 booking_id)
 	require_own(kinds, &query, "booking", booking_id);
 }
 
-static int
-compare_ids(const void *a, const void *b)
-{
-	int64		x = *(const int64 *) a;
-	int64		y = *(const int64 *) b;
-
-	return (x > y) - (x < y);
-}
-
 /* The organizers that the session is tied to; null for all, by one of these kinds. */
 static Datum
 organizers_of_session(FunctionCallInfo fcinfo, int kinds)
@@ -337,9 +328,7 @@ organizers_of_session(FunctionCallInfo fcinfo, int kinds)
 		if (session.grants[i].kind == EV_ROLE_ORGANIZER)
 			ids[n++] = session.grants[i].organizer_id;
 	}
-	qsort(ids, n, sizeof(int64), compare_ids);
-	n = n == 0 ? 0 : (int) qunique(ids, n, sizeof(int64), compare_ids);
-	PG_RETURN_DATUM(int64_array(ids, n));
+	PG_RETURN_DATUM(int64_array(ids, distinct_ids(ids, n)));
 }
 
 /* session_organizers(): what it may see */

@@ -125,20 +125,6 @@ receive_row(TupleTableSlot *slot, DestReceiver *self)
 	return true;
 }
 
-static void
-start_receiver(DestReceiver *self, int operation, TupleDesc desc)
-{
-	(void) self;
-	(void) operation;
-	(void) desc;
-}
-
-static void
-end_receiver(DestReceiver *self)
-{
-	(void) self;
-}
-
 /* What was counted, as people see it. */
 static void
 spell_value(Count *count)
@@ -160,11 +146,12 @@ static FacetReceiver
 facet_receiver(counts_hash *counts)
 {
 	FacetReceiver receiver = {
-		.pub = {receive_row, start_receiver, end_receiver, end_receiver, DestNone},
+		.pub = *None_Receiver,
 		.counts = counts,
 		.context = CurrentMemoryContext
 	};
 
+	receiver.pub.receiveSlot = receive_row;
 	return receiver;
 }
 

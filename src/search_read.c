@@ -102,30 +102,17 @@ receive_candidate(TupleTableSlot *slot, DestReceiver *self)
 	return true;
 }
 
-static void
-start_receiver(DestReceiver *self, int operation, TupleDesc desc)
-{
-	(void) self;
-	(void) operation;
-	(void) desc;
-}
-
-static void
-end_receiver(DestReceiver *self)
-{
-	(void) self;
-}
-
 static CandidateReceiver
 candidate_receiver(const SearchFilter *filter, CandidateList *list)
 {
 	CandidateReceiver receiver = {
-		.pub = {receive_candidate, start_receiver, end_receiver, end_receiver, DestNone},
+		.pub = *None_Receiver,
 		.list = list,
 		.query = filter->query,
 		.context = CurrentMemoryContext
 	};
 
+	receiver.pub.receiveSlot = receive_candidate;
 	return receiver;
 }
 
