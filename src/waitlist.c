@@ -182,6 +182,9 @@ ev_join_waitlist(PG_FUNCTION_ARGS)
 	}
 	check_may_join(event, &wanted, user_id, now);
 	check_cannot_serve(event_id, &wanted, now);
+
+	/* Who called before this look may have bought what it found gone: not overtaken. */
+	now = GetCurrentTimestamp();
 	return ev_finish(insert_entry(event_id, &wanted, user_id, email, now));
 }
 
