@@ -13,6 +13,9 @@
 #include "commands/dbcommands.h"
 #include "executor/spi.h"
 #include "miscadmin.h"
+#include "pgstat.h"
+#include "storage/latch.h"
+#include "storage/procarray.h"
 #include "utils/guc.h"
 #include "utils/memutils.h"
 #include "utils/resowner.h"
@@ -37,6 +40,10 @@ static const char *const jobs[] = {
 
 /* How often a batch that met a serialization failure or a deadlock is tried. */
 #define MAX_TRIES 3
+
+/* So many other transactions that write are a rush; the longest rest in one, in ms. */
+#define OTHERS_IN_A_RUSH 5
+#define MAX_REST 1000
 
 /* What became of a batch. */
 typedef struct Batch
@@ -155,6 +162,26 @@ is_in_this_version(const char *job)
 	return !spi_is_null(0, 1);
 }
 
+/*
+ * In a rush the processor that the jobs take is the buyers', who do not wait for
+ * them: a tier that runs short ends its own lapsed holds. So between batches, no
+ * lock held, rest twice as long as the last one took.
+ */
+static void
+give_way(TimestampTz began)
+{
+	long		rest = TimestampDifferenceMilliseconds(began, GetCurrentTimestamp()) * 2;
+
+	if (!MinimumActiveBackends(OTHERS_IN_A_RUSH))
+		return;
+	rest = Min(Max(rest, 1), MAX_REST);
+	elog(DEBUG1, "jobs give way for %ld ms", rest);
+	(void) WaitLatch(MyLatch, WL_LATCH_SET | WL_TIMEOUT | WL_EXIT_ON_PM_DEATH, rest,
+					 PG_WAIT_EXTENSION);
+	ResetLatch(MyLatch);
+	CHECK_FOR_INTERRUPTS();
+}
+
 /* A job until all is done, with a commit after each batch. */
 static void
 run_job(const char *job)
@@ -166,6 +193,8 @@ run_job(const char *job)
 
 	for (;;)
 	{
+		TimestampTz began = GetCurrentTimestamp();
+
 		CHECK_FOR_INTERRUPTS();
 		batch = run_batch(job);
 		commit_and_go_on();
@@ -175,6 +204,7 @@ run_job(const char *job)
 			break;
 		if (batch.done >= 0 && batch.done < ev_job_batch_size)
 			break;
+		give_way(began);
 	}
 	report_run(job, started, rows, batch.done < 0 ? batch.error : NULL);
 	commit_and_go_on();

@@ -119,6 +119,31 @@ is(in_database('quiet', q{SELECT total_rows - } . $before . q{ FROM evently.job_
 	$holds, 'handle each hold once');
 is(in_database('quiet', 'SELECT available_quantity FROM evently.tier_inventory'), $holds, 'and all is on sale again');
 
+# --- In a rush they give way ---------------------------------------------------
+
+in_database('quiet', q{
+	SELECT count(*) FROM (SELECT evently.reserve_tier(event_id, n, tier_id, 1) FROM evently.ticket_tiers, generate_series(1, 60) n OFFSET 0) r;
+	UPDATE evently.orders SET expires_at = created_at WHERE status = 'PENDING'});
+my @writers;
+for my $others (4, 5)
+{
+	# A transaction that has written something.
+	while (@writers < $others)
+	{
+		push @writers, $node->background_psql('quiet');
+		$writers[-1]->query_safe('BEGIN; SELECT pg_current_xact_id()');
+	}
+	my $told = at_level('read committed', sub {
+		my ($rc, $o, $e) = $node->psql('quiet', "SET client_min_messages = debug1; CALL evently.run_jobs()");
+		return $e }, 'evently.job_batch_size' => 10);
+	is(scalar(() = $told =~ /jobs give way for \d+ ms/g) > 5, $others == 5, "with $others other writers") or diag $told;
+	in_database('quiet', q{
+		SELECT count(*) FROM (SELECT evently.reserve_tier(event_id, n, tier_id, 1) FROM evently.ticket_tiers, generate_series(1, 60) n OFFSET 0) r;
+		UPDATE evently.orders SET expires_at = created_at WHERE status = 'PENDING'}) if $others == 4;
+}
+$_->quit for @writers;
+is(in_database('quiet', q{SELECT count(*) FROM evently.orders WHERE status = 'PENDING'}), 0, 'and all is done');
+
 # --- Bad rows ------------------------------------------------------------------
 
 my ($bad) = in_database('quiet', q{
