@@ -41,19 +41,23 @@
 	index_beginscan(table, index, snapshot, nkeys, 0)
 #endif
 
-/* What an update says of the indexes, and entering its row into them. */
+/* Entering a row into the indexes; what an update says of them, and its row. */
 #if PG_VERSION_NUM >= 160000
 typedef TU_UpdateIndexes ev_update_indexes;
 #define ev_needs_index_entries(update) ((update) != TU_None)
 #define ev_insert_index_tuples(result, slot, estate, update_indexes) \
 	ExecInsertIndexTuples(result, slot, estate, true, false, NULL, NIL, \
 						  (update_indexes) == TU_Summarizing)
+#define ev_insert_new_index_tuples(result, slot, estate) \
+	ExecInsertIndexTuples(result, slot, estate, false, false, NULL, NIL, false)
 #else
 typedef bool ev_update_indexes;
 #define ev_needs_index_entries(update) (update)
 #define ev_insert_index_tuples(result, slot, estate, update_indexes) \
 	((void) (update_indexes), \
 	 ExecInsertIndexTuples(result, slot, estate, true, false, NULL, NIL))
+#define ev_insert_new_index_tuples(result, slot, estate) \
+	ExecInsertIndexTuples(result, slot, estate, false, false, NULL, NIL)
 #endif
 
 #endif							/* EVENTLY_COMPAT_H */

@@ -1,11 +1,22 @@
 /*-------------------------------------------------------------------------
  *
  * ids.c
- *	  Lists of ids, sorted: locks are taken in the order of ids.
+ *	  New ids; and lists of ids, sorted: locks are taken in the order of ids.
  *
  *-------------------------------------------------------------------------
  */
 #include "ids.h"
+
+#include "catalog/namespace.h"
+#include "commands/sequence.h"
+#include "utils/lsyscache.h"
+
+/* The next id of one of evently's sequences, as its table's default has it. */
+int64
+next_id(const char *sequence)
+{
+	return nextval_internal(get_relname_relid(sequence, get_namespace_oid("evently", false)), false);
+}
 
 /* For qsort and bsearch of ids, and of structs that begin with one. */
 int

@@ -1,7 +1,7 @@
 /*-------------------------------------------------------------------------
  *
  * ids.h
- *	  Lists of ids.
+ *	  New ids, and lists of ids.
  *
  *-------------------------------------------------------------------------
  */
@@ -10,6 +10,7 @@
 
 #include "postgres.h"
 
+extern int64 next_id(const char *sequence);
 extern int	compare_ids(const void *a, const void *b);
 extern int	distinct_ids(int64 *ids, int n);
 

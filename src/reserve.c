@@ -16,10 +16,12 @@
 #include "access/htup_details.h"
 #include "funcapi.h"
 
+#include "ids.h"
 #include "job_rows.h"
 #include "line.h"
 #include "locks.h"
 #include "orders.h"
+#include "row_insert.h"
 #include "sold_out.h"
 #include "spi_util.h"
 
@@ -283,37 +285,42 @@ write_stock_plan(StockPlan *plan, TimestampTz now)
 Datum
 insert_order(EventTerms *event, const Request *request, TimestampTz now, int64 *order_id)
 {
-	static SpiQuery insert = SPI_QUERY(
-		"INSERT INTO evently.orders AS o"
-		" (event_id, buyer_id, buyer_email, total_amount, currency, idempotency_key,"
-		"  created_at, expires_at)"
-		" VALUES ($1, $2, $3, $4, $5, $6, $7, $8) RETURNING o, o.order_id",
-		INT8OID, INT8OID, TEXTOID, NUMERICOID, TEXTOID, TEXTOID, TIMESTAMPTZOID, TIMESTAMPTZOID);
-	static SpiQuery insert_item = SPI_QUERY(
-		"INSERT INTO evently.order_items (order_id, tier_id, quantity, unit_price)"
-		" VALUES ($1, $2, $3, $4)",
-		INT8OID, INT8OID, INT4OID, NUMERICOID);
-	char		nulls[] = "        ";
-	Datum		values[8] = {
-		Int64GetDatum(request->event_id), Int64GetDatum(request->buyer_id),
-		string_datum_or_null(request->buyer_email, &nulls[2]),
-		total_price(event, request->selections, request->nselections),
-		CStringGetTextDatum(event->currency),
-		string_datum_or_null(request->idempotency_key, &nulls[5]),
-		TimestampTzGetDatum(now), TimestampTzGetDatum(hold_end(event, now))
+	static RowInsert orders = {
+		.table = "orders",
+		.columns = {"order_id", "event_id", "buyer_id", "buyer_email", "channel", "status",
+		"total_amount", "currency", "idempotency_key", "created_at", "expires_at"}
 	};
+	static RowInsert items = {
+		.table = "order_items",
+		.columns = {"item_id", "order_id", "tier_id", "quantity", "unit_price"}
+	};
+	char		nulls[] = "           ";
 	Datum		row;
 
-	(void) spi_run(&insert, values, nulls);
-	row = spi_result(0, 1);
-	*order_id = spi_int64(0, 2);
-	values[0] = Int64GetDatum(*order_id);
+	*order_id = next_id("order_ids");
+	{
+		Datum		values[] = {
+			Int64GetDatum(*order_id), Int64GetDatum(request->event_id), Int64GetDatum(request->buyer_id),
+			string_datum_or_null(request->buyer_email, &nulls[3]),
+			CStringGetTextDatum("SALE"), CStringGetTextDatum("PENDING"),
+			total_price(event, request->selections, request->nselections),
+			CStringGetTextDatum(event->currency),
+			string_datum_or_null(request->idempotency_key, &nulls[8]),
+			TimestampTzGetDatum(now), TimestampTzGetDatum(hold_end(event, now))
+		};
+
+		insert_row(&orders, values, nulls, &row);
+	}
 	for (int i = 0; i < request->nselections; i++)
 	{
-		values[1] = Int64GetDatum(request->selections[i].tier_id);
-		values[2] = Int32GetDatum((int32) request->selections[i].quantity);
-		values[3] = find_tier(event, request->selections[i].tier_id)->price;
-		(void) spi_run(&insert_item, values, NULL);
+		const Selection *selection = &request->selections[i];
+		Datum		values[] = {
+			Int64GetDatum(next_id("order_item_ids")), Int64GetDatum(*order_id),
+			Int64GetDatum(selection->tier_id), Int32GetDatum((int32) selection->quantity),
+			find_tier(event, selection->tier_id)->price
+		};
+
+		insert_row(&items, values, NULL, NULL);
 	}
 	return row;
 }
