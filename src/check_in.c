@@ -14,11 +14,15 @@
 #include "postgres.h"
 
 #include "access/htup_details.h"
+#include "access/xact.h"
 #include "funcapi.h"
+#include "utils/xid8.h"
 
 #include "door.h"
+#include "ids.h"
 #include "refusal.h"
 #include "roles.h"
+#include "row_insert.h"
 #include "spi_util.h"
 #include "tickets.h"
 
@@ -42,27 +46,29 @@ typedef struct Door
 static int64
 record_scan(const DoorTicket *ticket, const Door *door, const char *result, const char *reason)
 {
-	static SpiQuery insert = SPI_QUERY(
-		"INSERT INTO evently.scans (event_id, ticket_id, result, reason, told, gate, device,"
-		" scanned_at, received_at, changed_xid)"
-		" VALUES ($1, $2, $3, $4, $3, $5, $6, $7, $7, pg_current_xact_id()) RETURNING scan_id",
-		INT8OID, INT8OID, TEXTOID, TEXTOID, TEXTOID, TEXTOID, TIMESTAMPTZOID);
-	Datum		values[7];
-	char		nulls[] = "       ";
+	static RowInsert into = {
+		.table = "scans",
+		.columns = {"scan_id", "event_id", "ticket_id", "result", "reason", "told", "gate", "device",
+		"scanned_at", "received_at", "changed_xid"}
+	};
+	char		nulls[] = "           ";
+	int64		scan_id = next_id("scan_ids");
+	Datum		told = CStringGetTextDatum(result);
+	Datum		values[] = {
+		Int64GetDatum(scan_id),
+		Int64GetDatum(door->event_id != 0 ? door->event_id : ticket->event_id),
+		Int64GetDatum(ticket->ticket_id), told, string_datum_or_null(reason, &nulls[4]), told,
+		string_datum_or_null(door->gate, &nulls[6]), string_datum_or_null(door->device, &nulls[7]),
+		TimestampTzGetDatum(door->now), TimestampTzGetDatum(door->now),
+		FullTransactionIdGetDatum(GetTopFullTransactionId())
+	};
 
-	values[0] = Int64GetDatum(door->event_id != 0 ? door->event_id : ticket->event_id);
 	if (door->event_id == 0 && !ticket->found)
-		nulls[0] = 'n';
-	values[1] = Int64GetDatum(ticket->ticket_id);
-	if (!ticket->found)
 		nulls[1] = 'n';
-	values[2] = CStringGetTextDatum(result);
-	values[3] = string_datum_or_null(reason, &nulls[3]);
-	values[4] = string_datum_or_null(door->gate, &nulls[4]);
-	values[5] = string_datum_or_null(door->device, &nulls[5]);
-	values[6] = TimestampTzGetDatum(door->now);
-	(void) spi_run(&insert, values, nulls);
-	return spi_int64(0, 1);
+	if (!ticket->found)
+		nulls[2] = 'n';
+	insert_row(&into, values, nulls, NULL);
+	return scan_id;
 }
 
 /* Mark the ticket USED unless it was changed since it was looked up. */

@@ -8,9 +8,22 @@
 #include "tickets.h"
 
 #include "access/htup_details.h"
+#include "access/xact.h"
+#include "utils/builtins.h"
+#include "utils/date.h"
+#include "utils/datetime.h"
+#include "utils/json.h"
+#include "utils/jsonb.h"
+#include "utils/numeric.h"
 #include "utils/typcache.h"
+#include "utils/uuid.h"
+#include "utils/xid8.h"
 
+#include "ids.h"
+#include "refusal.h"
 #include "roles.h"
+#include "row_fetch.h"
+#include "row_insert.h"
 #include "spi_util.h"
 
 /* What an order is for, sorted by tier. */
@@ -87,41 +100,32 @@ seat_attendees(const Selection *items, int nitems, const Attendee *attendees, in
 Datum
 issue_tickets(int64 order_id, int64 event_id, const Attendee *seats, int n, TimestampTz now)
 {
-	static SpiQuery query = SPI_QUERY(
-		"WITH issued AS ("
-		" INSERT INTO evently.tickets AS t"
-		"  (order_id, event_id, tier_id, attendee_name, attendee_email, issued_at)"
-		" SELECT $1, $2, s.tier_id, s.name, s.email, $6"
-		" FROM ROWS FROM (pg_catalog.unnest($3), pg_catalog.unnest($4), pg_catalog.unnest($5))"
-		" WITH ORDINALITY s (tier_id, name, email, n)"
-		" ORDER BY s.n RETURNING t)"
-		" SELECT pg_catalog.array_agg(i.t ORDER BY (i.t).ticket_id) FROM issued i",
-		INT8OID, INT8OID, INT8ARRAYOID, TEXTARRAYOID, TEXTARRAYOID, TIMESTAMPTZOID);
-	int64	   *tier_ids = palloc(sizeof(int64) * n);
-	Datum	   *names = palloc0(sizeof(Datum) * n);
-	Datum	   *emails = palloc0(sizeof(Datum) * n);
-	bool	   *no_name = palloc(sizeof(bool) * n);
-	bool	   *no_email = palloc(sizeof(bool) * n);
-	Datum		values[6];
+	static RowInsert into = {
+		.table = "tickets",
+		.columns = {"ticket_id", "order_id", "tier_id", "event_id", "attendee_name",
+		"attendee_email", "qr_code", "status", "issued_at", "check_in_time", "issued_xid"}
+	};
+	Datum	   *tickets = palloc(sizeof(Datum) * n);
 
+	Assert(n > 0);
 	for (int i = 0; i < n; i++)
 	{
-		tier_ids[i] = seats[i].tier_id;
-		no_name[i] = (seats[i].name == NULL);
-		no_email[i] = (seats[i].email == NULL);
-		if (!no_name[i])
-			names[i] = CStringGetTextDatum(seats[i].name);
-		if (!no_email[i])
-			emails[i] = CStringGetTextDatum(seats[i].email);
+		char		nulls[] = "         n ";
+		Datum		values[] = {
+			Int64GetDatum(next_id("ticket_ids")), Int64GetDatum(order_id),
+			Int64GetDatum(seats[i].tier_id), Int64GetDatum(event_id),
+			string_datum_or_null(seats[i].name, &nulls[4]),
+			string_datum_or_null(seats[i].email, &nulls[5]),
+			DirectFunctionCall1(gen_random_uuid, (Datum) 0), CStringGetTextDatum("VALID"),
+			TimestampTzGetDatum(now), (Datum) 0,
+			FullTransactionIdGetDatum(GetTopFullTransactionId())
+		};
+
+		insert_row(&into, values, nulls, &tickets[i]);
 	}
-	values[0] = Int64GetDatum(order_id);
-	values[1] = Int64GetDatum(event_id);
-	values[2] = int64_array(tier_ids, n);
-	values[3] = datum_array(names, no_name, n, TEXTOID);
-	values[4] = datum_array(emails, no_email, n, TEXTOID);
-	values[5] = TimestampTzGetDatum(now);
-	(void) spi_run(&query, values, NULL);
-	return spi_result(0, 1);
+	return SPI_datumTransfer(datum_array(tickets, NULL, n,
+										 HeapTupleHeaderGetTypeId(DatumGetHeapTupleHeader(tickets[0]))),
+							 false, -1);
 }
 
 /* An order's tickets as an array, copied so that it outlives SPI_finish. */
@@ -164,29 +168,100 @@ ticket_for_session(Datum row)
 	return heap_copy_tuple_as_datum(hide_secret(&tuple, desc), desc);
 }
 
+/* A member of a jsonb object; none for null. */
+static void
+push_member(JsonbParseState **state, const char *key, JsonbValue *value)
+{
+	JsonbValue	name = {.type = jbvString};
+
+	name.val.string.val = (char *) key;
+	name.val.string.len = strlen(key);
+	(void) pushJsonbValue(state, WJB_KEY, &name);
+	(void) pushJsonbValue(state, WJB_VALUE, value);
+}
+
+static void
+push_text(JsonbParseState **state, const char *key, const char *text)
+{
+	JsonbValue	value = {.type = jbvString};
+
+	if (text == NULL)
+		return;
+	value.val.string.val = (char *) text;
+	value.val.string.len = strlen(text);
+	push_member(state, key, &value);
+}
+
+static void
+push_numeric(JsonbParseState **state, const char *key, Datum number)
+{
+	JsonbValue	value = {.type = jbvNumeric};
+
+	value.val.numeric = DatumGetNumeric(number);
+	push_member(state, key, &value);
+}
+
+/* What a message to a buyer says: the order, its event and where that is. */
+static Datum
+buyer_message(const FetchedRow *order, int64 order_id, Datum amount, const char *reason)
+{
+	static const RowFetch fetch_event = {
+		"events", "events_pkey", F_INT8EQ, {"title", "start_time", "venue_id"}
+	};
+	static const RowFetch fetch_venue = {"venues", "venues_pkey", F_INT8EQ, {"name", "timezone"}};
+	JsonbParseState *state = NULL;
+	FetchedRow	event;
+	FetchedRow	venue;
+	char		start[MAXDATELEN + 1];
+
+	if (!fetch_row(&fetch_event, order->values[2], &event))
+		elog(ERROR, "event " INT64_FORMAT " does not exist", fetched_int64(order, 2));
+	(void) pushJsonbValue(&state, WJB_BEGIN_OBJECT, NULL);
+	push_text(&state, "title", fetched_text(&event, 0));
+	push_text(&state, "start_time",
+			  JsonEncodeDateTime(start, event.values[1], TIMESTAMPTZOID, NULL));
+	if (!event.nulls[2] && fetch_row(&fetch_venue, event.values[2], &venue))
+	{
+		push_text(&state, "venue", fetched_text(&venue, 0));
+		push_text(&state, "timezone", fetched_text(&venue, 1));
+	}
+	push_numeric(&state, "order_id", DirectFunctionCall1(int8_numeric, Int64GetDatum(order_id)));
+	push_numeric(&state, "total_amount", order->values[3]);
+	push_text(&state, "currency", fetched_text(order, 4));
+	if (amount != NO_AMOUNT)
+		push_numeric(&state, "amount", amount);
+	push_text(&state, "reason", reason);
+	return JsonbPGetDatum(JsonbValueToJsonb(pushJsonbValue(&state, WJB_END_OBJECT, NULL)));
+}
+
 /* Tell an order's buyer; amount and reason may be left out. */
 void
 notify_buyer(const char *kind, int64 order_id, Datum amount, const char *reason, TimestampTz now)
 {
-	static SpiQuery query = SPI_QUERY(
-		"INSERT INTO evently.notifications"
-		" (kind, recipient, user_id, event_id, order_id, payload, created_at)"
-		" SELECT $1, o.buyer_email, o.buyer_id, o.event_id, o.order_id,"
-		" pg_catalog.jsonb_strip_nulls(pg_catalog.jsonb_build_object("
-		"  'title', e.title, 'start_time', e.start_time, 'venue', v.name,"
-		"  'timezone', v.timezone, 'order_id', o.order_id, 'total_amount', o.total_amount,"
-		"  'currency', o.currency, 'amount', $3, 'reason', $4)), $5"
-		" FROM evently.orders o JOIN evently.events e ON e.event_id = o.event_id"
-		" LEFT JOIN evently.venues v ON v.venue_id = e.venue_id"
-		" WHERE o.order_id = $2",
-		TEXTOID, INT8OID, NUMERICOID, TEXTOID, TIMESTAMPTZOID);
-	char		nulls[] = "     ";
-	Datum		values[5] = {
-		CStringGetTextDatum(kind), Int64GetDatum(order_id), amount,
-		string_datum_or_null(reason, &nulls[3]), TimestampTzGetDatum(now)
+	static const RowFetch fetch_order = {
+		"orders", "orders_pkey", F_INT8EQ,
+		{"buyer_email", "buyer_id", "event_id", "total_amount", "currency"}
 	};
+	static RowInsert into = {
+		.table = "notifications",
+		.columns = {"notification_id", "message_id", "kind", "recipient", "user_id", "event_id",
+		"order_id", "payload", "created_at", "status", "attempts", "visible_at"}
+	};
+	FetchedRow	order;
 
-	if (amount == NO_AMOUNT)
-		nulls[2] = 'n';
-	(void) spi_run(&query, values, nulls);
+	if (!fetch_row(&fetch_order, Int64GetDatum(order_id), &order))
+		elog(ERROR, "order " INT64_FORMAT " has vanished", order_id);
+	{
+		char		nulls[] = "            ";
+		Datum		values[] = {
+			Int64GetDatum(next_id("notification_ids")), DirectFunctionCall1(gen_random_uuid, (Datum) 0),
+			CStringGetTextDatum(kind), order.values[0], order.values[1], order.values[2],
+			Int64GetDatum(order_id), buyer_message(&order, order_id, amount, reason),
+			TimestampTzGetDatum(now), CStringGetTextDatum("PENDING"), Int32GetDatum(0),
+			TimestampTzGetDatum(now)
+		};
+
+		nulls[3] = order.nulls[0] ? 'n' : ' ';
+		insert_row(&into, values, nulls, NULL);
+	}
 }
