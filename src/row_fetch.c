@@ -1,7 +1,7 @@
 /*-------------------------------------------------------------------------
  *
  * row_fetch.c
- *	  Reading one row by a unique index, without a statement.
+ *	  Reading rows by an index, without a statement.
  *
  * A kept plan still has to be started and ended by the executor, which costs
  * ten times the lookup itself. The door looks up two rows for each scan, so it
@@ -20,6 +20,7 @@
 #include "catalog/namespace.h"
 #include "executor/executor.h"
 #include "executor/spi.h"
+#include "miscadmin.h"
 #include "utils/builtins.h"
 #include "utils/datum.h"
 #include "utils/lsyscache.h"
@@ -48,6 +49,48 @@ copy_columns(const RowFetch *fetch, TupleTableSlot *slot, FetchedRow *row)
 }
 
 /*
+ * Tell of the rows that a search of a table's index finds by a snapshot, in the
+ * index's order. Keys name the index's columns.
+ */
+void
+scan_rows(const char *table_name, const char *index_name, ScanKey keys, int nkeys,
+		  Snapshot snapshot, RowHeard heard, void *arg)
+{
+	Oid			schema = get_namespace_oid("evently", false);
+	Relation	table = table_open(get_relname_relid(table_name, schema), AccessShareLock);
+	Relation	index = index_open(get_relname_relid(index_name, schema), AccessShareLock);
+	TupleTableSlot *slot = table_slot_create(table, NULL);
+	IndexScanDesc scan = ev_index_beginscan(table, index, snapshot, nkeys);
+
+	for (int i = 0; i < nkeys; i++)
+		keys[i].sk_collation = index->rd_indcollation[keys[i].sk_attno - 1];
+	index_rescan(scan, keys, nkeys, NULL, 0);
+	while (index_getnext_slot(scan, ForwardScanDirection, slot) && heard(slot, arg))
+		CHECK_FOR_INTERRUPTS();
+	index_endscan(scan);
+	ExecDropSingleTupleTableSlot(slot);
+	index_close(index, AccessShareLock);
+	table_close(table, AccessShareLock);
+}
+
+typedef struct Fetching
+{
+	const RowFetch *fetch;
+	FetchedRow *row;
+	bool		found;
+} Fetching;
+
+static bool
+keep_row(TupleTableSlot *slot, void *arg)
+{
+	Fetching   *fetching = arg;
+
+	copy_columns(fetching->fetch, slot, fetching->row);
+	fetching->found = true;
+	return false;
+}
+
+/*
  * Read the row with this key as it is now, whatever the isolation level, with
  * what the transaction itself has changed by statements before; false when
  * there is none.
@@ -55,28 +98,15 @@ copy_columns(const RowFetch *fetch, TupleTableSlot *slot, FetchedRow *row)
 bool
 fetch_row(const RowFetch *fetch, Datum key, FetchedRow *row)
 {
-	Oid			schema = get_namespace_oid("evently", false);
-	Relation	table = table_open(get_relname_relid(fetch->table, schema), AccessShareLock);
-	Relation	index = index_open(get_relname_relid(fetch->index, schema), AccessShareLock);
-	TupleTableSlot *slot = table_slot_create(table, NULL);
+	Fetching	fetching = {.fetch = fetch, .row = row};
 	Snapshot	snapshot = RegisterSnapshot(GetLatestSnapshot());
 	ScanKeyData scan_key;
-	IndexScanDesc scan;
-	bool		found;
 
-	ScanKeyEntryInitialize(&scan_key, 0, 1, BTEqualStrategyNumber, InvalidOid,
-						   index->rd_indcollation[0], fetch->equals, key);
-	scan = ev_index_beginscan(table, index, snapshot, 1);
-	index_rescan(scan, &scan_key, 1, NULL, 0);
-	found = index_getnext_slot(scan, ForwardScanDirection, slot);
-	if (found)
-		copy_columns(fetch, slot, row);
-	index_endscan(scan);
+	ScanKeyEntryInitialize(&scan_key, 0, 1, BTEqualStrategyNumber, InvalidOid, InvalidOid,
+						   fetch->equals, key);
+	scan_rows(fetch->table, fetch->index, &scan_key, 1, snapshot, keep_row, &fetching);
 	UnregisterSnapshot(snapshot);
-	ExecDropSingleTupleTableSlot(slot);
-	index_close(index, AccessShareLock);
-	table_close(table, AccessShareLock);
-	return found;
+	return fetching.found;
 }
 
 /* NULL for null. */

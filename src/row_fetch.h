@@ -1,7 +1,7 @@
 /*-------------------------------------------------------------------------
  *
  * row_fetch.h
- *	  Reading one row by a unique index, without a statement.
+ *	  Reading rows by an index, without a statement.
  *
  *-------------------------------------------------------------------------
  */
@@ -10,8 +10,11 @@
 
 #include "postgres.h"
 
+#include "access/skey.h"
 #include "datatype/timestamp.h"
+#include "executor/tuptable.h"
 #include "utils/fmgroids.h"
+#include "utils/snapshot.h"
 
 #define EV_MAX_FETCHED 16
 
@@ -31,6 +34,11 @@ typedef struct FetchedRow
 	bool		nulls[EV_MAX_FETCHED];
 } FetchedRow;
 
+/* Told of each row; false to hear no more. */
+typedef bool (*RowHeard) (TupleTableSlot *row, void *arg);
+
+extern void scan_rows(const char *table, const char *index, ScanKey keys, int nkeys,
+					  Snapshot snapshot, RowHeard heard, void *arg);
 extern bool fetch_row(const RowFetch *fetch, Datum key, FetchedRow *row);
 
 extern char *fetched_text(const FetchedRow *row, int n);

@@ -37,12 +37,6 @@
 
 #include "compat.h"
 
-/* The columns of evently.inventory_shards; the first two are its key. */
-enum
-{
-	TIER_ID = 1, SHARD, AVAILABLE, NCOLUMNS = AVAILABLE
-};
-
 /* Where this backend has left rows; a place may have become another row's. */
 #define MAX_PLACES 64
 static struct
@@ -105,8 +99,8 @@ find_row_in_place(Relation table, int64 tier_id, int shard, Snapshot snapshot,
 	if (!found)
 		return false;
 	slot_getallattrs(slot);
-	return DatumGetInt64(slot->tts_values[TIER_ID - 1]) == tier_id &&
-		DatumGetInt16(slot->tts_values[SHARD - 1]) == shard;
+	return DatumGetInt64(slot->tts_values[EV_SHARD_TIER - 1]) == tier_id &&
+		DatumGetInt16(slot->tts_values[EV_SHARD_NUMBER - 1]) == shard;
 }
 
 static bool
@@ -119,8 +113,8 @@ find_row_by_index(Relation table, int64 tier_id, int shard, Snapshot snapshot,
 	ScanKeyData keys[2];
 	bool		found;
 
-	ScanKeyInit(&keys[0], TIER_ID, BTEqualStrategyNumber, F_INT8EQ, Int64GetDatum(tier_id));
-	ScanKeyInit(&keys[1], SHARD, BTEqualStrategyNumber, F_INT2EQ, Int16GetDatum(shard));
+	ScanKeyInit(&keys[0], EV_SHARD_TIER, BTEqualStrategyNumber, F_INT8EQ, Int64GetDatum(tier_id));
+	ScanKeyInit(&keys[1], EV_SHARD_NUMBER, BTEqualStrategyNumber, F_INT2EQ, Int16GetDatum(shard));
 	index_rescan(scan, keys, 2, NULL, 0);
 	found = index_getnext_slot(scan, ForwardScanDirection, slot);
 	index_endscan(scan);
@@ -178,7 +172,7 @@ change_shard_row(int64 tier_id, int shard, int32 delta)
 					   RowExclusiveLock);
 	slot = table_slot_create(table, NULL);
 	changed = MakeSingleTupleTableSlot(RelationGetDescr(table), &TTSOpsVirtual);
-	if (RelationGetDescr(table)->natts != NCOLUMNS)
+	if (RelationGetDescr(table)->natts != EV_SHARD_COLUMNS)
 		elog(ERROR, "table \"inventory_shards\" has other columns");
 	while (done != TM_Ok)
 	{
@@ -189,7 +183,7 @@ change_shard_row(int64 tier_id, int shard, int32 delta)
 
 		CHECK_FOR_INTERRUPTS();
 		find_row(table, tier_id, shard, snapshot, slot);
-		if (pg_add_s32_overflow(DatumGetInt32(slot->tts_values[AVAILABLE - 1]), delta, &available))
+		if (pg_add_s32_overflow(DatumGetInt32(slot->tts_values[EV_SHARD_AVAILABLE - 1]), delta, &available))
 			elog(ERROR, "stock of tier " INT64_FORMAT " out of range", tier_id);
 		if (available < 0)
 		{
@@ -199,9 +193,9 @@ change_shard_row(int64 tier_id, int shard, int32 delta)
 		}
 
 		ExecClearTuple(changed);
-		memcpy(changed->tts_values, slot->tts_values, sizeof(Datum) * NCOLUMNS);
-		memset(changed->tts_isnull, false, sizeof(bool) * NCOLUMNS);
-		changed->tts_values[AVAILABLE - 1] = Int32GetDatum(available);
+		memcpy(changed->tts_values, slot->tts_values, sizeof(Datum) * EV_SHARD_COLUMNS);
+		memset(changed->tts_isnull, false, sizeof(bool) * EV_SHARD_COLUMNS);
+		changed->tts_values[EV_SHARD_AVAILABLE - 1] = Int32GetDatum(available);
 		ExecStoreVirtualTuple(changed);
 		done = table_tuple_update(table, &slot->tts_tid, changed, GetCurrentCommandId(true),
 								  snapshot, InvalidSnapshot, true, &failure, &mode, &update);

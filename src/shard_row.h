@@ -10,6 +10,12 @@
 
 #include "postgres.h"
 
+/* The columns of evently.inventory_shards; the first two are its key. */
+enum
+{
+	EV_SHARD_TIER = 1, EV_SHARD_NUMBER, EV_SHARD_AVAILABLE, EV_SHARD_COLUMNS = EV_SHARD_AVAILABLE
+};
+
 extern int32 change_shard_row(int64 tier_id, int shard, int32 delta);
 
 #endif							/* EVENTLY_SHARD_ROW_H */
