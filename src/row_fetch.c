@@ -4,9 +4,8 @@
  *	  Reading rows by an index, without a statement.
  *
  * A kept plan still has to be started and ended by the executor, which costs
- * ten times the lookup itself. The door looks up two rows for each scan, so it
- * goes to the index directly. Only for reading: what is written goes through
- * statements, with the tables' constraints and triggers.
+ * ten times the lookup itself. The door looks up two rows for each scan, a
+ * reservation two for its terms, and a refusal goes through a tier's shards.
  *
  *-------------------------------------------------------------------------
  */
