@@ -211,7 +211,7 @@ def millions(server, settings):
     fresh_event, fresh_tier = empty.put_on_sale(STOCK)
     event, tier = server.put_on_sale(STOCK)
     for done in range(0, settings.millions, 500_000):
-        load_orders(server, event, tier, min(500_000, settings.millions))
+        load_orders(server, event, tier, min(500_000, settings.millions - done), first=done + 1)
         say(f'sold {min(done + 500_000, settings.millions):,}')
     server.psql('VACUUM ANALYZE')
     verified = checks(server)

@@ -7,44 +7,186 @@
  * ten times the lookup itself. The door looks up two rows for each scan, a
  * reservation two for its terms, and a refusal goes through a tier's shards.
  *
+ * What fetch_row keeps from call to call is where things are, never what they say: the
+ * table, the index and the columns, until one of them changes; and the places
+ * where rows were found, because those of an event and a tier are asked for
+ * again and again, and most of a lookup is the way through the index. A place
+ * holds the row as long as the snapshot sees it there.
+ *
  *-------------------------------------------------------------------------
  */
 #include "row_fetch.h"
 
 #include "access/genam.h"
-#include "access/relation.h"
 #include "access/skey.h"
 #include "access/table.h"
 #include "access/tableam.h"
 #include "catalog/namespace.h"
+#include "catalog/pg_am.h"
 #include "executor/executor.h"
 #include "executor/spi.h"
 #include "miscadmin.h"
+#include "storage/bufmgr.h"
 #include "utils/builtins.h"
 #include "utils/datum.h"
+#include "utils/inval.h"
 #include "utils/lsyscache.h"
+#include "utils/memutils.h"
 #include "utils/rel.h"
 #include "utils/snapmgr.h"
 
 #include "compat.h"
 
-static void
-copy_columns(const RowFetch *fetch, TupleTableSlot *slot, FetchedRow *row)
+/* Where a row was found; it may have become another row's place. */
+#define MAX_PLACES 64
+typedef struct Place
 {
-	TupleDesc	desc = slot->tts_tupleDescriptor;
+	int64		key;
+	ItemPointerData tid;
+} Place;
 
+typedef struct FetchState
+{
+	const RowFetch *fetch;
+	struct FetchState *next;
+	bool		valid;
+	Oid			table;
+	Oid			index;
+	int			ncolumns;
+	AttrNumber	columns[EV_MAX_FETCHED];
+	AttrNumber	place_key;		/* the key's column; 0: places are not kept */
+	Place		places[MAX_PLACES];
+} FetchState;
+
+static FetchState *kept = NULL;
+
+/* A table or an index has changed, or may have. */
+static void
+forget_relation(Datum unused pg_attribute_unused(), Oid relation)
+{
+	for (FetchState *state = kept; state != NULL; state = state->next)
+	{
+		if (relation == InvalidOid || relation == state->table || relation == state->index)
+			state->valid = false;
+	}
+}
+
+static FetchState *
+state_of(const RowFetch *fetch)
+{
+	FetchState *state = kept;
+
+	while (state != NULL && state->fetch != fetch)
+		state = state->next;
+	if (state == NULL)
+	{
+		if (kept == NULL)
+			CacheRegisterRelcacheCallback(forget_relation, (Datum) 0);
+		state = MemoryContextAllocZero(TopMemoryContext, sizeof(FetchState));
+		state->fetch = fetch;
+		state->next = kept;
+		kept = state;
+	}
+	return state;
+}
+
+/*
+ * The column whose values have a place each: of any key a snapshot sees one
+ * version in the table. 0 when the index does not promise that.
+ */
+static AttrNumber
+column_of_places(const RowFetch *fetch, Relation table, Relation index)
+{
+	if (fetch->equals != F_INT8EQ || table->rd_rel->relam != HEAP_TABLE_AM_OID ||
+		!index->rd_index->indisunique || index->rd_index->indnkeyatts != 1 ||
+		!heap_attisnull(index->rd_indextuple, Anum_pg_index_indpred, NULL))
+		return 0;
+	return index->rd_index->indkey.values[0];
+}
+
+/* Find out where everything is. */
+static void
+learn(FetchState *state)
+{
+	const RowFetch *fetch = state->fetch;
+	Oid			schema = get_namespace_oid("evently", false);
+	Relation	table = table_open(get_relname_relid(fetch->table, schema), AccessShareLock);
+	Relation	index = index_open(get_relname_relid(fetch->index, schema), AccessShareLock);
+
+	state->table = RelationGetRelid(table);
+	state->index = RelationGetRelid(index);
+	state->valid = true;
+	state->ncolumns = 0;
 	for (int i = 0; i < EV_MAX_FETCHED && fetch->columns[i] != NULL; i++)
 	{
-		int			column = SPI_fnumber(desc, fetch->columns[i]);
-		Form_pg_attribute attribute;
-
-		if (column <= 0)
+		state->columns[i] = SPI_fnumber(RelationGetDescr(table), fetch->columns[i]);
+		if (state->columns[i] <= 0)
+		{
+			state->valid = false;
 			elog(ERROR, "table \"%s\" has no column \"%s\"", fetch->table, fetch->columns[i]);
-		attribute = TupleDescAttr(desc, column - 1);
-		row->values[i] = slot_getattr(slot, column, &row->nulls[i]);
-		if (!row->nulls[i] && !attribute->attbyval)
-			row->values[i] = datumCopy(row->values[i], false, attribute->attlen);
+		}
+		state->ncolumns++;
 	}
+	state->place_key = column_of_places(fetch, table, index);
+	memset(state->places, 0, sizeof(state->places));
+	index_close(index, NoLock);
+	table_close(table, NoLock);
+}
+
+/* Open the table, with what is true of it now. */
+static Relation
+open_table(FetchState *state)
+{
+	for (;;)
+	{
+		Relation	table;
+
+		if (!state->valid)
+			learn(state);
+		/* To lock it is to hear of changes. */
+		table = table_open(state->table, AccessShareLock);
+		if (state->valid)
+			return table;
+		table_close(table, NoLock);
+	}
+}
+
+static Place *
+place_of(FetchState *state, Datum key)
+{
+	return &state->places[(uint64) DatumGetInt64(key) % MAX_PLACES];
+}
+
+/* Look where the row was the last time. */
+static bool
+find_in_place(FetchState *state, Relation table, Datum key, Snapshot snapshot,
+			  TupleTableSlot *slot)
+{
+	Place	   *place;
+	bool		isnull;
+
+	if (state->place_key == 0)
+		return false;
+	place = place_of(state, key);
+	return ItemPointerIsValid(&place->tid) && place->key == DatumGetInt64(key) &&
+		ItemPointerGetBlockNumber(&place->tid) < RelationGetNumberOfBlocks(table) &&
+		table_tuple_fetch_row_version(table, &place->tid, snapshot, slot) &&
+		DatumGetInt64(slot_getattr(slot, state->place_key, &isnull)) == place->key;
+}
+
+/* What scan_rows says, with everything open. */
+static void
+search(Relation table, Relation index, ScanKey keys, int nkeys, Snapshot snapshot,
+	   TupleTableSlot *slot, RowHeard heard, void *arg)
+{
+	IndexScanDesc scan = ev_index_beginscan(table, index, snapshot, nkeys);
+
+	for (int i = 0; i < nkeys; i++)
+		keys[i].sk_collation = index->rd_indcollation[keys[i].sk_attno - 1];
+	index_rescan(scan, keys, nkeys, NULL, 0);
+	while (index_getnext_slot(scan, ForwardScanDirection, slot) && heard(slot, arg))
+		CHECK_FOR_INTERRUPTS();
+	index_endscan(scan);
 }
 
 /*
@@ -59,53 +201,76 @@ scan_rows(const char *table_name, const char *index_name, ScanKey keys, int nkey
 	Relation	table = table_open(get_relname_relid(table_name, schema), AccessShareLock);
 	Relation	index = index_open(get_relname_relid(index_name, schema), AccessShareLock);
 	TupleTableSlot *slot = table_slot_create(table, NULL);
-	IndexScanDesc scan = ev_index_beginscan(table, index, snapshot, nkeys);
 
-	for (int i = 0; i < nkeys; i++)
-		keys[i].sk_collation = index->rd_indcollation[keys[i].sk_attno - 1];
-	index_rescan(scan, keys, nkeys, NULL, 0);
-	while (index_getnext_slot(scan, ForwardScanDirection, slot) && heard(slot, arg))
-		CHECK_FOR_INTERRUPTS();
-	index_endscan(scan);
+	search(table, index, keys, nkeys, snapshot, slot, heard, arg);
 	ExecDropSingleTupleTableSlot(slot);
 	index_close(index, AccessShareLock);
 	table_close(table, AccessShareLock);
 }
 
-typedef struct Fetching
+static bool
+take_first(TupleTableSlot *slot pg_attribute_unused(), void *found)
 {
-	const RowFetch *fetch;
-	FetchedRow *row;
-	bool		found;
-} Fetching;
+	*(bool *) found = true;
+	return false;
+}
 
 static bool
-keep_row(TupleTableSlot *slot, void *arg)
+find_by_index(FetchState *state, Relation table, Datum key, Snapshot snapshot,
+			  TupleTableSlot *slot)
 {
-	Fetching   *fetching = arg;
+	Relation	index = index_open(state->index, AccessShareLock);
+	ScanKeyData scan_key;
+	bool		found = false;
 
-	copy_columns(fetching->fetch, slot, fetching->row);
-	fetching->found = true;
-	return false;
+	ScanKeyEntryInitialize(&scan_key, 0, 1, BTEqualStrategyNumber, InvalidOid, InvalidOid,
+						   state->fetch->equals, key);
+	search(table, index, &scan_key, 1, snapshot, slot, take_first, &found);
+	index_close(index, NoLock);
+	if (found && state->place_key != 0)
+	{
+		Place	   *place = place_of(state, key);
+
+		place->key = DatumGetInt64(key);
+		place->tid = slot->tts_tid;
+	}
+	return found;
+}
+
+static void
+copy_columns(const FetchState *state, TupleTableSlot *slot, FetchedRow *row)
+{
+	for (int i = 0; i < state->ncolumns; i++)
+	{
+		Form_pg_attribute column = TupleDescAttr(slot->tts_tupleDescriptor, state->columns[i] - 1);
+
+		row->values[i] = slot_getattr(slot, state->columns[i], &row->nulls[i]);
+		if (!row->nulls[i] && !column->attbyval)
+			row->values[i] = datumCopy(row->values[i], false, column->attlen);
+	}
 }
 
 /*
  * Read the row with this key as it is now, whatever the isolation level, with
  * what the transaction itself has changed by statements before; false when
- * there is none.
+ * there is none. As after a statement, table and index stay locked to the end.
  */
 bool
 fetch_row(const RowFetch *fetch, Datum key, FetchedRow *row)
 {
-	Fetching	fetching = {.fetch = fetch, .row = row};
+	FetchState *state = state_of(fetch);
+	Relation	table = open_table(state);
+	TupleTableSlot *slot = table_slot_create(table, NULL);
 	Snapshot	snapshot = RegisterSnapshot(GetLatestSnapshot());
-	ScanKeyData scan_key;
+	bool		found = find_in_place(state, table, key, snapshot, slot) ||
+		find_by_index(state, table, key, snapshot, slot);
 
-	ScanKeyEntryInitialize(&scan_key, 0, 1, BTEqualStrategyNumber, InvalidOid, InvalidOid,
-						   fetch->equals, key);
-	scan_rows(fetch->table, fetch->index, &scan_key, 1, snapshot, keep_row, &fetching);
+	if (found)
+		copy_columns(state, slot, row);
 	UnregisterSnapshot(snapshot);
-	return fetching.found;
+	ExecDropSingleTupleTableSlot(slot);
+	table_close(table, NoLock);
+	return found;
 }
 
 /* NULL for null. */

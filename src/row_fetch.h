@@ -18,7 +18,10 @@
 
 #define EV_MAX_FETCHED 16
 
-/* What to read: the index's first column must be unique among its rows. */
+/*
+ * What to read: the index's first column must be unique among its rows. Static:
+ * what is learnt of it is kept by its address.
+ */
 typedef struct RowFetch
 {
 	const char *table;
