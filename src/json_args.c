@@ -95,7 +95,6 @@ integer_member(JsonbContainer *object, const char *name, const char *what,
 			   int64 *result, Refusal *refusal)
 {
 	JsonbValue *value = member(object, name);
-	Datum		text;
 
 	if (value == NULL)
 		return bad_json(refusal, psprintf("member \"%s\" is missing in %s", name, what), NULL);
@@ -103,7 +102,6 @@ integer_member(JsonbContainer *object, const char *name, const char *what,
 		return bad_json(refusal, psprintf("member \"%s\" of %s must be a whole number", name, what),
 						psprintf("It is %s.", json_type(value)));
 
-	text = DirectFunctionCall1(numeric_out, NumericGetDatum(value->val.numeric));
 	if (numeric_is_inf(value->val.numeric) || numeric_is_nan(value->val.numeric) ||
 		!DatumGetBool(DirectFunctionCall2(numeric_eq, NumericGetDatum(value->val.numeric),
 										  DirectFunctionCall2(numeric_trunc,
@@ -114,7 +112,9 @@ integer_member(JsonbContainer *object, const char *name, const char *what,
 		DatumGetBool(DirectFunctionCall2(numeric_lt, NumericGetDatum(value->val.numeric),
 										 NumericGetDatum(int64_to_numeric(PG_INT64_MIN)))))
 		return bad_json(refusal, psprintf("member \"%s\" of %s must be a whole number", name, what),
-						psprintf("It is %.60s.", DatumGetCString(text)));
+						psprintf("It is %.60s.",
+								 DatumGetCString(DirectFunctionCall1(numeric_out,
+																	 NumericGetDatum(value->val.numeric)))));
 	*result = DatumGetInt64(DirectFunctionCall1(numeric_int8,
 												NumericGetDatum(value->val.numeric)));
 	return true;
