@@ -129,7 +129,9 @@ my ($joined, $offers, $claimed, $public) = split /\|/, query($node, q{
 		(SELECT count(*) FROM evently.waitlist_offers WHERE status = 'CLAIMED'),
 		(SELECT count(*) FROM evently.orders) - (SELECT count(*) FROM evently.waitlist_offers WHERE order_id IS NOT NULL)});
 note "$joined joined, $offers offers, $claimed claimed, $public bought without waiting";
-cmp_ok($claimed, '>', 100, 'many offers were made and claimed');
+# A slow machine does less of all of it.
+cmp_ok($joined, '>', 50, 'many joined');
+cmp_ok($claimed, '>', $joined / 8, 'many offers were made and claimed');
 
 # When all is given back, nothing is left over.
 query($node, "SELECT FROM evently.cancel_event($_, 'the end')") for $event, $second;
