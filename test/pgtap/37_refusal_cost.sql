@@ -5,16 +5,6 @@ SELECT * FROM no_plan();
 SELECT event, tier FROM pg_temp.sale(3) \gset
 SELECT event AS other_event, tier AS other_tier FROM pg_temp.sale(100000) \gset
 
-CREATE FUNCTION pg_temp.pages(call text) RETURNS integer
-LANGUAGE plpgsql AS $$
-DECLARE
-	plan jsonb;
-BEGIN
-	EXECUTE call;
-	EXECUTE 'EXPLAIN (ANALYZE, BUFFERS, FORMAT JSON) ' || call INTO plan;
-	RETURN (plan->0->'Plan'->>'Shared Hit Blocks')::integer + (plan->0->'Plan'->>'Shared Read Blocks')::integer;
-END $$;
-
 -- Held orders by the thousand, as the statistics have them in the middle of a sale.
 INSERT INTO evently.orders (order_id, event_id, buyer_id, total_amount, currency, expires_at)
 SELECT 1000000 + n, :other_event, n, 10, 'EUR', now() + interval '1 hour' FROM generate_series(1, 60000) n;

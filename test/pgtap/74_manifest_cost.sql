@@ -9,16 +9,6 @@ SELECT event, tier, order_id FROM pg_temp.doors(3) \gset
 INSERT INTO evently.tickets (order_id, tier_id, event_id, issued_xid) SELECT :order_id, :tier, :event, '3' FROM generate_series(1, 20000);
 ANALYZE evently.tickets;
 
-CREATE FUNCTION pg_temp.pages(call text) RETURNS integer
-LANGUAGE plpgsql AS $$
-DECLARE
-	plan jsonb;
-BEGIN
-	EXECUTE call;
-	EXECUTE 'EXPLAIN (ANALYZE, BUFFERS, FORMAT JSON) ' || call INTO plan;
-	RETURN (plan->0->'Plan'->>'Shared Hit Blocks')::integer + (plan->0->'Plan'->>'Shared Read Blocks')::integer;
-END $$;
-
 SELECT evently.offline_manifest(:event)->>'version' AS now_version \gset
 SELECT evently.check_in(pg_temp.secret(pg_temp.ticket(:order_id, 2))) \g /dev/null
 SELECT is(jsonb_array_length(evently.offline_manifest(:event)->'tickets'), 20003, 'a full list has them all');
