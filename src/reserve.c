@@ -5,9 +5,9 @@
  *	  try_ forms.
  *
  * A call first takes its locks, then checks everything, then writes: a refusal
- * leaves nothing behind, so the try_ forms need no subtransaction. For one tier
- * the statements are: read the terms, take from a shard, insert the order,
- * insert its item; two more for an idempotency key or a limit per buyer.
+ * leaves nothing behind, so the try_ forms need no subtransaction. One tier whose
+ * own shard has enough takes no statement at READ COMMITTED (docs/architecture.md);
+ * an idempotency key and a limit per buyer take two.
  *
  *-------------------------------------------------------------------------
  */
@@ -346,33 +346,31 @@ insert_order(EventTerms *event, const Request *request, TimestampTz now, int64 *
 		.columns = {"item_id", "order_id", "tier_id", "quantity", "unit_price"}
 	};
 	char		nulls[] = "           ";
+	int64		id = next_id("order_ids");
+	Datum		values[] = {
+		Int64GetDatum(id), Int64GetDatum(request->event_id), Int64GetDatum(request->buyer_id),
+		string_datum_or_null(request->buyer_email, &nulls[3]),
+		CStringGetTextDatum("SALE"), CStringGetTextDatum("PENDING"),
+		total_price(event, request->selections, request->nselections),
+		CStringGetTextDatum(event->currency),
+		string_datum_or_null(request->idempotency_key, &nulls[8]),
+		TimestampTzGetDatum(now), TimestampTzGetDatum(hold_end(event, now))
+	};
 	Datum		row;
 
-	*order_id = next_id("order_ids");
-	{
-		Datum		values[] = {
-			Int64GetDatum(*order_id), Int64GetDatum(request->event_id), Int64GetDatum(request->buyer_id),
-			string_datum_or_null(request->buyer_email, &nulls[3]),
-			CStringGetTextDatum("SALE"), CStringGetTextDatum("PENDING"),
-			total_price(event, request->selections, request->nselections),
-			CStringGetTextDatum(event->currency),
-			string_datum_or_null(request->idempotency_key, &nulls[8]),
-			TimestampTzGetDatum(now), TimestampTzGetDatum(hold_end(event, now))
-		};
-
-		insert_row(&orders, values, nulls, &row);
-	}
+	insert_row(&orders, values, nulls, &row);
 	for (int i = 0; i < request->nselections; i++)
 	{
 		const Selection *selection = &request->selections[i];
-		Datum		values[] = {
-			Int64GetDatum(next_id("order_item_ids")), Int64GetDatum(*order_id),
+		Datum		item[] = {
+			Int64GetDatum(next_id("order_item_ids")), Int64GetDatum(id),
 			Int64GetDatum(selection->tier_id), Int32GetDatum((int32) selection->quantity),
 			find_tier(event, selection->tier_id)->price
 		};
 
-		insert_row(&items, values, NULL, NULL);
+		insert_row(&items, item, NULL, NULL);
 	}
+	*order_id = id;
 	return row;
 }
 

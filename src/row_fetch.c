@@ -22,20 +22,18 @@
 #include "access/table.h"
 #include "access/tableam.h"
 #include "catalog/namespace.h"
-#include "catalog/pg_am.h"
 #include "executor/executor.h"
 #include "executor/spi.h"
 #include "miscadmin.h"
-#include "storage/bufmgr.h"
 #include "utils/builtins.h"
 #include "utils/datum.h"
-#include "utils/inval.h"
 #include "utils/lsyscache.h"
 #include "utils/memutils.h"
 #include "utils/rel.h"
 #include "utils/snapmgr.h"
 
 #include "compat.h"
+#include "known_table.h"
 
 /* Where a row was found; it may have become another row's place. */
 #define MAX_PLACES 64
@@ -47,45 +45,28 @@ typedef struct Place
 
 typedef struct FetchState
 {
+	KnownTable	known;
 	const RowFetch *fetch;
 	struct FetchState *next;
-	bool		valid;
-	Oid			table;
-	Oid			index;
-	int			ncolumns;
-	AttrNumber	columns[EV_MAX_FETCHED];
+	AttrNumber	columns[EV_MAX_FETCHED];	/* to the first 0 */
 	AttrNumber	place_key;		/* the key's column; 0: places are not kept */
 	Place		places[MAX_PLACES];
 } FetchState;
 
-static FetchState *kept = NULL;
-
-/* A table or an index has changed, or may have. */
-static void
-forget_relation(Datum unused pg_attribute_unused(), Oid relation)
-{
-	for (FetchState *state = kept; state != NULL; state = state->next)
-	{
-		if (relation == InvalidOid || relation == state->table || relation == state->index)
-			state->valid = false;
-	}
-}
-
 static FetchState *
 state_of(const RowFetch *fetch)
 {
-	FetchState *state = kept;
+	static FetchState *states = NULL;
+	FetchState *state = states;
 
 	while (state != NULL && state->fetch != fetch)
 		state = state->next;
 	if (state == NULL)
 	{
-		if (kept == NULL)
-			CacheRegisterRelcacheCallback(forget_relation, (Datum) 0);
 		state = MemoryContextAllocZero(TopMemoryContext, sizeof(FetchState));
 		state->fetch = fetch;
-		state->next = kept;
-		kept = state;
+		state->next = states;
+		states = state;
 	}
 	return state;
 }
@@ -95,9 +76,9 @@ state_of(const RowFetch *fetch)
  * version in the table. 0 when the index does not promise that.
  */
 static AttrNumber
-column_of_places(const RowFetch *fetch, Relation table, Relation index)
+column_of_places(const RowFetch *fetch, Relation index)
 {
-	if (fetch->equals != F_INT8EQ || table->rd_rel->relam != HEAP_TABLE_AM_OID ||
+	if (fetch->equals != F_INT8EQ ||
 		!index->rd_index->indisunique || index->rd_index->indnkeyatts != 1 ||
 		!heap_attisnull(index->rd_indextuple, Anum_pg_index_indpred, NULL))
 		return 0;
@@ -106,49 +87,22 @@ column_of_places(const RowFetch *fetch, Relation table, Relation index)
 
 /* Find out where everything is. */
 static void
-learn(FetchState *state)
+learn(void *arg, Relation table)
 {
+	FetchState *state = arg;
 	const RowFetch *fetch = state->fetch;
-	Oid			schema = get_namespace_oid("evently", false);
-	Relation	table = table_open(get_relname_relid(fetch->table, schema), AccessShareLock);
-	Relation	index = index_open(get_relname_relid(fetch->index, schema), AccessShareLock);
+	Relation	index = index_open(state->known.index, AccessShareLock);
 
-	state->table = RelationGetRelid(table);
-	state->index = RelationGetRelid(index);
-	state->valid = true;
-	state->ncolumns = 0;
+	memset(state->columns, 0, sizeof(state->columns));
+	memset(state->places, 0, sizeof(state->places));
 	for (int i = 0; i < EV_MAX_FETCHED && fetch->columns[i] != NULL; i++)
 	{
 		state->columns[i] = SPI_fnumber(RelationGetDescr(table), fetch->columns[i]);
 		if (state->columns[i] <= 0)
-		{
-			state->valid = false;
 			elog(ERROR, "table \"%s\" has no column \"%s\"", fetch->table, fetch->columns[i]);
-		}
-		state->ncolumns++;
 	}
-	state->place_key = column_of_places(fetch, table, index);
-	memset(state->places, 0, sizeof(state->places));
+	state->place_key = column_of_places(fetch, index);
 	index_close(index, NoLock);
-	table_close(table, NoLock);
-}
-
-/* Open the table, with what is true of it now. */
-static Relation
-open_table(FetchState *state)
-{
-	for (;;)
-	{
-		Relation	table;
-
-		if (!state->valid)
-			learn(state);
-		/* To lock it is to hear of changes. */
-		table = table_open(state->table, AccessShareLock);
-		if (state->valid)
-			return table;
-		table_close(table, NoLock);
-	}
 }
 
 static Place *
@@ -168,8 +122,8 @@ find_in_place(FetchState *state, Relation table, Datum key, Snapshot snapshot,
 	if (state->place_key == 0)
 		return false;
 	place = place_of(state, key);
-	return ItemPointerIsValid(&place->tid) && place->key == DatumGetInt64(key) &&
-		ItemPointerGetBlockNumber(&place->tid) < RelationGetNumberOfBlocks(table) &&
+	return place->key == DatumGetInt64(key) &&
+		is_place(table, &place->tid) &&
 		table_tuple_fetch_row_version(table, &place->tid, snapshot, slot) &&
 		DatumGetInt64(slot_getattr(slot, state->place_key, &isnull)) == place->key;
 }
@@ -219,7 +173,7 @@ static bool
 find_by_index(FetchState *state, Relation table, Datum key, Snapshot snapshot,
 			  TupleTableSlot *slot)
 {
-	Relation	index = index_open(state->index, AccessShareLock);
+	Relation	index = index_open(state->known.index, AccessShareLock);
 	ScanKeyData scan_key;
 	bool		found = false;
 
@@ -240,7 +194,7 @@ find_by_index(FetchState *state, Relation table, Datum key, Snapshot snapshot,
 static void
 copy_columns(const FetchState *state, TupleTableSlot *slot, FetchedRow *row)
 {
-	for (int i = 0; i < state->ncolumns; i++)
+	for (int i = 0; i < EV_MAX_FETCHED && state->columns[i] != 0; i++)
 	{
 		Form_pg_attribute column = TupleDescAttr(slot->tts_tupleDescriptor, state->columns[i] - 1);
 
@@ -259,7 +213,8 @@ bool
 fetch_row(const RowFetch *fetch, Datum key, FetchedRow *row)
 {
 	FetchState *state = state_of(fetch);
-	Relation	table = open_table(state);
+	Relation	table = open_known_table(&state->known, fetch->table, fetch->index, AccessShareLock,
+										 learn, state);
 	TupleTableSlot *slot = table_slot_create(table, NULL);
 	Snapshot	snapshot = RegisterSnapshot(GetLatestSnapshot());
 	bool		found = find_in_place(state, table, key, snapshot, slot) ||

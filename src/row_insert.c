@@ -23,7 +23,6 @@
 #include "access/table.h"
 #include "access/tableam.h"
 #include "access/xact.h"
-#include "catalog/namespace.h"
 #include "catalog/pg_am.h"
 #include "catalog/pg_class.h"
 #include "catalog/pg_trigger.h"
@@ -34,21 +33,19 @@
 #include "miscadmin.h"
 #include "tcop/utility.h"
 #include "utils/builtins.h"
-#include "utils/inval.h"
 #include "utils/lsyscache.h"
 #include "utils/memutils.h"
 #include "utils/rel.h"
 
 #include "compat.h"
+#include "known_table.h"
 #include "spi_util.h"
 
 typedef struct InsertState
 {
-	MemoryContext context;		/* of all of this */
-	struct InsertState *next;	/* in the list of those that are kept */
-	Oid			table;
-	bool		valid;
-	bool		in_use;			/* after an error: perhaps half made */
+	KnownTable	known;
+	const RowInsert *into;
+	MemoryContext context;		/* of what follows */
 	int			ncolumns;
 	AttrNumber	columns[EV_MAX_INSERTED];
 	Oid			domains[EV_MAX_INSERTED];	/* InvalidOid: not a domain */
@@ -60,31 +57,6 @@ typedef struct InsertState
 	ResultRelInfo *result;
 	Oid		   *indexes;
 } InsertState;
-
-static InsertState *kept = NULL;
-
-/* A table, or an index of one, has changed, or may have. */
-static void
-forget_table(Datum unused pg_attribute_unused(), Oid relation)
-{
-	for (InsertState *state = kept; state != NULL; state = state->next)
-	{
-		if (relation == InvalidOid || relation == state->table)
-			state->valid = false;
-	}
-}
-
-static void
-drop_state(InsertState *state)
-{
-	InsertState **link = &kept;
-
-	while (*link != NULL && *link != state)
-		link = &(*link)->next;
-	if (*link != NULL)
-		*link = state->next;
-	MemoryContextDelete(state->context);
-}
 
 /* Whether an insert fires nothing but lookups of foreign keys within evently. */
 static bool
@@ -162,25 +134,22 @@ make_statement(const RowInsert *into, const InsertState *state, TupleDesc desc)
 }
 
 /* Find out what it takes to insert. */
-static InsertState *
-make_state(const RowInsert *into)
+static void
+learn(void *arg, Relation table)
 {
-	static bool registered = false;
-	Oid			schema = get_namespace_oid("evently", false);
-	Relation	table = table_open(get_relname_relid(into->table, schema), RowExclusiveLock);
+	InsertState *state = arg;
+	const RowInsert *into = state->into;
 	TupleDesc	desc = RelationGetDescr(table);
-	MemoryContext context = AllocSetContextCreate(CurrentMemoryContext, "evently insert",
-												  ALLOCSET_SMALL_SIZES);
-	MemoryContext old = MemoryContextSwitchTo(context);
-	InsertState *state = palloc0(sizeof(InsertState));
+	MemoryContext old;
 
 	StaticAssertStmt(EV_MAX_INSERTED <= EV_MAX_ARGS, "a statement takes as many");
-	if (!registered)
-		CacheRegisterRelcacheCallback(forget_table, (Datum) 0);
-	registered = true;
-
-	state->context = context;
-	state->table = RelationGetRelid(table);
+	if (state->statement != NULL && state->statement->plan != NULL)
+		SPI_freeplan(state->statement->plan);
+	MemoryContextReset(state->context);
+	old = MemoryContextSwitchTo(state->context);
+	memset(state->domain_checks, 0, sizeof(state->domain_checks));
+	state->statement = NULL;
+	state->ncolumns = 0;
 	for (int i = 0; i < EV_MAX_INSERTED && into->columns[i] != NULL; i++)
 	{
 		Oid			type;
@@ -206,36 +175,22 @@ make_state(const RowInsert *into)
 		state->statement = make_statement(into, state, desc);
 	ExecCloseIndices(state->result);
 	MemoryContextSwitchTo(old);
-	table_close(table, NoLock);
-
-	MemoryContextSetParent(context, TopMemoryContext);
-	state->valid = true;
-	state->next = kept;
-	kept = state;
-	return state;
+	MemoryContextSetIdentifier(state->context, state->statement ? "by statement" : into->table);
 }
 
-/* Open the table, with what is true of it now. */
-static Relation
-open_table(RowInsert *into)
+static InsertState *
+state_of(RowInsert *into)
 {
-	for (;;)
+	if (into->state == NULL)
 	{
-		Relation	table;
+		InsertState *state = MemoryContextAllocZero(TopMemoryContext, sizeof(InsertState));
 
-		if (into->state != NULL && (!into->state->valid || into->state->in_use))
-		{
-			drop_state(into->state);
-			into->state = NULL;
-		}
-		if (into->state == NULL)
-			into->state = make_state(into);
-		/* To lock it is to hear of changes. */
-		table = table_open(into->state->table, RowExclusiveLock);
-		if (into->state->valid)
-			return table;
-		table_close(table, NoLock);
+		state->into = into;
+		state->context = AllocSetContextCreate(TopMemoryContext, "evently insert",
+											   ALLOCSET_SMALL_SIZES);
+		into->state = state;
 	}
+	return into->state;
 }
 
 static void
@@ -248,7 +203,8 @@ insert_directly(InsertState *state, Relation table, const Datum *values, const c
 
 	PreventCommandIfReadOnly("INSERT");
 	PreventCommandIfParallelMode("INSERT");
-	state->in_use = true;
+	/* After an error what the executor was compiling may be in pieces. */
+	state->known.learnt = false;
 	ResetPerTupleExprContext(state->estate);
 
 	memset(slot->tts_values, 0, sizeof(Datum) * desc->natts);
@@ -280,7 +236,7 @@ insert_directly(InsertState *state, Relation table, const Datum *values, const c
 	if (result->ri_NumIndices > 0)
 		(void) ev_insert_new_index_tuples(result, slot, state->estate);
 	ExecCloseIndices(result);
-	state->in_use = false;
+	state->known.learnt = true;
 	if (row != NULL)
 		*row = SPI_datumTransfer(ExecFetchSlotHeapTupleDatum(slot), false, -1);
 	ExecDropSingleTupleTableSlot(slot);
@@ -296,17 +252,18 @@ insert_directly(InsertState *state, Relation table, const Datum *values, const c
 void
 insert_row(RowInsert *into, const Datum *values, const char *nulls, Datum *row)
 {
-	Relation	table = open_table(into);
-	SpiQuery   *statement = into->state->statement;
+	InsertState *state = state_of(into);
+	Relation	table = open_known_table(&state->known, into->table, NULL, RowExclusiveLock, learn,
+										 state);
 
-	if (statement == NULL)
-		insert_directly(into->state, table, values, nulls, row);
+	if (state->statement == NULL)
+		insert_directly(state, table, values, nulls, row);
 	else
 	{
 		Datum		copy[EV_MAX_INSERTED];
 
-		memcpy(copy, values, sizeof(Datum) * into->state->ncolumns);
-		(void) spi_run(statement, copy, nulls);
+		memcpy(copy, values, sizeof(Datum) * state->ncolumns);
+		(void) spi_run(state->statement, copy, nulls);
 		if (row != NULL)
 			*row = spi_result(0, 1);
 	}

@@ -36,12 +36,14 @@
 #include "utils/snapmgr.h"
 
 #include "compat.h"
+#include "known_table.h"
+
+static KnownTable shards;
 
 /* Where this backend has left rows; a place may have become another row's. */
 #define MAX_PLACES 64
 static struct
 {
-	Oid			table;
 	int64		tier_id;
 	int			shard;
 	ItemPointerData tid;
@@ -54,20 +56,16 @@ place_of(int64 tier_id, int shard)
 }
 
 static void
-remember_place(Relation table, int64 tier_id, int shard, ItemPointer tid)
+remember_place(int64 tier_id, int shard, ItemPointer tid)
 {
 	int			n = place_of(tier_id, shard);
 
-	places[n].table = RelationGetRelid(table);
 	places[n].tier_id = tier_id;
 	places[n].shard = shard;
 	places[n].tid = *tid;
 }
 
-/*
- * Look where the row was left, or where it went from there. No place can
- * mislead: of a key, a snapshot sees one version.
- */
+/* Look where the row was left, or where it went from there. */
 static bool
 find_row_in_place(Relation table, int64 tier_id, int shard, Snapshot snapshot,
 				  TupleTableSlot *slot)
@@ -77,9 +75,7 @@ find_row_in_place(Relation table, int64 tier_id, int shard, Snapshot snapshot,
 	Buffer		buffer;
 	bool		found;
 
-	if (places[n].table != RelationGetRelid(table) || places[n].tier_id != tier_id ||
-		places[n].shard != shard || table->rd_tableam != GetHeapamTableAmRoutine() ||
-		ItemPointerGetBlockNumber(&tid) >= RelationGetNumberOfBlocks(table))
+	if (places[n].tier_id != tier_id || places[n].shard != shard || !is_place(table, &tid))
 		return false;
 
 	/* Make room on the page, as an index scan does. */
@@ -107,8 +103,7 @@ static bool
 find_row_by_index(Relation table, int64 tier_id, int shard, Snapshot snapshot,
 				  TupleTableSlot *slot)
 {
-	Relation	index = index_open(get_relname_relid("inventory_shards_pkey",
-													 RelationGetNamespace(table)), AccessShareLock);
+	Relation	index = index_open(shards.index, AccessShareLock);
 	IndexScanDesc scan = ev_index_beginscan(table, index, snapshot, 2);
 	ScanKeyData keys[2];
 	bool		found;
@@ -168,8 +163,8 @@ change_shard_row(int64 tier_id, int shard, int32 delta)
 	PreventCommandIfReadOnly("UPDATE");
 	PreventCommandIfParallelMode("UPDATE");
 	Assert(!IsolationUsesXactSnapshot());
-	table = table_open(get_relname_relid("inventory_shards", get_namespace_oid("evently", false)),
-					   RowExclusiveLock);
+	table = open_known_table(&shards, "inventory_shards", "inventory_shards_pkey", RowExclusiveLock,
+							 NULL, NULL);
 	slot = table_slot_create(table, NULL);
 	changed = MakeSingleTupleTableSlot(RelationGetDescr(table), &TTSOpsVirtual);
 	if (RelationGetDescr(table)->natts != EV_SHARD_COLUMNS)
@@ -209,7 +204,7 @@ change_shard_row(int64 tier_id, int shard, int32 delta)
 	}
 	if (available >= 0)
 	{
-		remember_place(table, tier_id, shard, &changed->tts_tid);
+		remember_place(tier_id, shard, &changed->tts_tid);
 		CommandCounterIncrement();
 	}
 	ExecDropSingleTupleTableSlot(changed);

@@ -234,6 +234,28 @@ buyer_message(const FetchedRow *order, int64 order_id, Datum amount, const char 
 	return JsonbPGetDatum(JsonbValueToJsonb(pushJsonbValue(&state, WJB_END_OBJECT, NULL)));
 }
 
+/* Queue a message about an order for its buyer. */
+static void
+queue_message(const char *kind, const FetchedRow *order, int64 order_id, Datum payload,
+			  TimestampTz now)
+{
+	static RowInsert into = {
+		.table = "notifications",
+		.columns = {"notification_id", "message_id", "kind", "recipient", "user_id", "event_id",
+		"order_id", "payload", "created_at", "status", "attempts", "visible_at"}
+	};
+	char		nulls[] = "            ";
+	Datum		values[] = {
+		Int64GetDatum(next_id("notification_ids")), DirectFunctionCall1(gen_random_uuid, (Datum) 0),
+		CStringGetTextDatum(kind), order->values[0], order->values[1], order->values[2],
+		Int64GetDatum(order_id), payload, TimestampTzGetDatum(now), CStringGetTextDatum("PENDING"),
+		Int32GetDatum(0), TimestampTzGetDatum(now)
+	};
+
+	nulls[3] = order->nulls[0] ? 'n' : ' ';
+	insert_row(&into, values, nulls, NULL);
+}
+
 /* Tell an order's buyer; amount and reason may be left out. */
 void
 notify_buyer(const char *kind, int64 order_id, Datum amount, const char *reason, TimestampTz now)
@@ -242,26 +264,9 @@ notify_buyer(const char *kind, int64 order_id, Datum amount, const char *reason,
 		"orders", "orders_pkey", F_INT8EQ,
 		{"buyer_email", "buyer_id", "event_id", "total_amount", "currency"}
 	};
-	static RowInsert into = {
-		.table = "notifications",
-		.columns = {"notification_id", "message_id", "kind", "recipient", "user_id", "event_id",
-		"order_id", "payload", "created_at", "status", "attempts", "visible_at"}
-	};
 	FetchedRow	order;
 
 	if (!fetch_row(&fetch_order, Int64GetDatum(order_id), &order))
 		elog(ERROR, "order " INT64_FORMAT " has vanished", order_id);
-	{
-		char		nulls[] = "            ";
-		Datum		values[] = {
-			Int64GetDatum(next_id("notification_ids")), DirectFunctionCall1(gen_random_uuid, (Datum) 0),
-			CStringGetTextDatum(kind), order.values[0], order.values[1], order.values[2],
-			Int64GetDatum(order_id), buyer_message(&order, order_id, amount, reason),
-			TimestampTzGetDatum(now), CStringGetTextDatum("PENDING"), Int32GetDatum(0),
-			TimestampTzGetDatum(now)
-		};
-
-		nulls[3] = order.nulls[0] ? 'n' : ' ';
-		insert_row(&into, values, nulls, NULL);
-	}
+	queue_message(kind, &order, order_id, buyer_message(&order, order_id, amount, reason), now);
 }

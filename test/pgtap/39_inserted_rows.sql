@@ -18,6 +18,12 @@ SELECT r::text AS returned FROM sold, evently.reserve_tier(event, 2, tier, 2) r 
 SELECT is(o::text, :'returned', 'the row that is returned is the row') FROM evently.orders o WHERE event_id = :event AND buyer_id = 2;
 SELECT is(i.subtotal, 2 * i.unit_price::numeric, 'generated columns are') FROM evently.order_items i ORDER BY item_id DESC LIMIT 1;
 
+-- All rows of a sale and of the door go so; the memory that is kept for a table says it.
+SELECT order_id AS paid FROM evently.reserve_tier(:event, 11, :tier, 2) \gset
+SELECT evently.confirm_order(:paid, 'p-39', 20), evently.check_in('no ticket', :event) \g /dev/null
+SELECT is(string_agg(ident, ' ' ORDER BY ident COLLATE "C"), 'notifications order_items orders scans tickets', 'no row went by a statement')
+FROM pg_backend_memory_contexts WHERE name = 'evently insert';
+
 ALTER TABLE evently.orders ADD CONSTRAINT no_buyer_3 CHECK (buyer_id <> 3);
 SELECT is(pg_temp.reserve(3), '23514 new row for relation "orders" violates check constraint "no_buyer_3"', 'a new CHECK');
 SELECT is(pg_temp.reserve(4), 'ok', 'lets others pass');
@@ -57,6 +63,8 @@ BEGIN
 END $$;
 CREATE TRIGGER note BEFORE INSERT ON evently.orders FOR EACH ROW EXECUTE FUNCTION pg_temp.note();
 SELECT results_eq('SELECT r.cancel_reason FROM sold, evently.reserve_tier(event, 10, tier, 2) r', ARRAY['noted'], 'a trigger of the owner''s fires');
+SELECT is(string_agg(ident, ' ' ORDER BY ident COLLATE "C"), 'by statement notifications order_items scans tickets', 'by a statement')
+FROM pg_backend_memory_contexts WHERE name = 'evently insert';
 DROP TRIGGER note ON evently.orders;
 SELECT results_eq('SELECT r.cancel_reason FROM sold, evently.reserve_tier(event, 10, tier, 2) r', ARRAY[NULL], 'or not');
 
