@@ -12,11 +12,13 @@ SELECT FROM evently.join_waitlist(:tier, 9000001, 2, 'ada@example.org') \g /dev/
 SELECT FROM evently.join_waitlist(:tier, 9000002, 1, 'bob@example.org') \g /dev/null
 SELECT * FROM demo.line;
 
+-- Nobody has gone in with them: a seat whose holder was inside is not sold anew.
 \echo '  Two tickets come back: they are for the first in line, never on sale'
 SELECT r.amount AS "amount in GBP", r.status
 FROM (SELECT o.order_id FROM evently.orders o JOIN evently.order_items i USING (order_id)
 	WHERE i.tier_id = :tier AND o.status = 'CONFIRMED' AND o.channel = 'SALE' AND i.quantity = 2
 		AND NOT EXISTS (SELECT FROM evently.order_items x WHERE x.order_id = o.order_id AND x.tier_id <> i.tier_id)
+		AND NOT EXISTS (SELECT FROM evently.tickets k WHERE k.order_id = o.order_id AND k.status <> 'VALID')
 	ORDER BY o.order_id LIMIT 1) o
 CROSS JOIN LATERAL evently.refund_order(o.order_id, 'refund-for-the-line') r;
 SELECT i.available_quantity AS "on sale", i.offered, i.gathering FROM evently.tier_inventory i WHERE tier_id = :tier;
