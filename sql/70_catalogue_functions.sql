@@ -2,9 +2,7 @@
  * The catalogue's functions (src/catalogue.c, event_state.c, tier_stock.c).
  *
  * Every function here and in the next modules runs as the extension's owner
- * with a pinned path. Those that change rows also plan with enable_seqscan off:
- * their plans are kept, and one made while a table was small must not scan it
- * from end to end when it has grown.
+ * with a pinned path. How their statements are planned: src/spi_util.c.
  */
 CREATE FUNCTION evently.create_venue(
 	name text, capacity integer, type text, timezone text,
@@ -31,7 +29,7 @@ CREATE FUNCTION evently.create_event(
 	transfer_deadline timestamptz DEFAULT NULL)
 	RETURNS evently.events
 	LANGUAGE C VOLATILE SECURITY DEFINER
-	SET search_path = pg_catalog, pg_temp SET enable_seqscan = off SET jit = off
+	SET search_path = pg_catalog, pg_temp
 	AS 'MODULE_PATHNAME', 'ev_create_event';
 COMMENT ON FUNCTION evently.create_event IS
 'Enter an event as a draft.
@@ -44,7 +42,7 @@ CREATE FUNCTION evently.create_tier(
 	max_per_order integer DEFAULT 10, shards integer DEFAULT NULL, held_back integer DEFAULT 0)
 	RETURNS evently.ticket_tiers
 	LANGUAGE C VOLATILE SECURITY DEFINER
-	SET search_path = pg_catalog, pg_temp SET enable_seqscan = off SET jit = off
+	SET search_path = pg_catalog, pg_temp
 	AS 'MODULE_PATHNAME', 'ev_create_tier';
 COMMENT ON FUNCTION evently.create_tier IS
 'Add a tier of tickets to an event.
@@ -54,7 +52,7 @@ Result: the tier. Errors: 22023 bad argument, P0002 unknown event, 23505 name ta
 CREATE FUNCTION evently.set_tier_quantity(tier_id bigint, total integer)
 	RETURNS evently.ticket_tiers
 	LANGUAGE C VOLATILE SECURITY DEFINER
-	SET search_path = pg_catalog, pg_temp SET enable_seqscan = off SET jit = off
+	SET search_path = pg_catalog, pg_temp
 	AS 'MODULE_PATHNAME', 'ev_set_tier_quantity';
 COMMENT ON FUNCTION evently.set_tier_quantity IS
 'Change how many tickets a tier has in all.
@@ -64,7 +62,7 @@ Result: the tier. Errors: 22023 bad argument, P0002 unknown tier, TK001 too few 
 CREATE FUNCTION evently.set_held_back(tier_id bigint, n integer)
 	RETURNS evently.ticket_tiers
 	LANGUAGE C VOLATILE SECURITY DEFINER
-	SET search_path = pg_catalog, pg_temp SET enable_seqscan = off SET jit = off
+	SET search_path = pg_catalog, pg_temp
 	AS 'MODULE_PATHNAME', 'ev_set_held_back';
 COMMENT ON FUNCTION evently.set_held_back IS
 'Keep n tickets of a tier from public sale; what was kept beyond that goes on sale.
@@ -73,7 +71,7 @@ Result: the tier. Errors: 22023 bad argument, P0002 unknown tier, TK001 too few 
 CREATE FUNCTION evently.issue_comps(tier_id bigint, attendees jsonb)
 	RETURNS SETOF evently.tickets
 	LANGUAGE C VOLATILE SECURITY DEFINER
-	SET search_path = pg_catalog, pg_temp SET enable_seqscan = off SET jit = off
+	SET search_path = pg_catalog, pg_temp
 	AS 'MODULE_PATHNAME', 'ev_issue_comps';
 COMMENT ON FUNCTION evently.issue_comps IS
 'Issue free tickets out of what a tier holds back.
@@ -82,35 +80,35 @@ Result: the tickets, in the order given. Errors: 22023 bad argument, P0002 unkno
 
 CREATE FUNCTION evently.publish_event(event_id bigint) RETURNS evently.events
 	LANGUAGE C VOLATILE SECURITY DEFINER
-	SET search_path = pg_catalog, pg_temp SET enable_seqscan = off SET jit = off
+	SET search_path = pg_catalog, pg_temp
 	AS 'MODULE_PATHNAME', 'ev_publish_event';
 COMMENT ON FUNCTION evently.publish_event IS
 'DRAFT to PUBLISHED: the public may see the event. Result: the event. Errors: P0002 unknown event, TK006 wrong state, or no confirmed booking of its venue (evently.require_booking).';
 
 CREATE FUNCTION evently.open_sale(event_id bigint) RETURNS evently.events
 	LANGUAGE C VOLATILE SECURITY DEFINER
-	SET search_path = pg_catalog, pg_temp SET enable_seqscan = off SET jit = off
+	SET search_path = pg_catalog, pg_temp
 	AS 'MODULE_PATHNAME', 'ev_open_sale';
 COMMENT ON FUNCTION evently.open_sale IS
 'PUBLISHED to ON_SALE (to SOLD_OUT when no ticket is left). Result: the event. Errors: P0002 unknown event, TK006 wrong state or no tiers.';
 
 CREATE FUNCTION evently.pause_sale(event_id bigint) RETURNS evently.events
 	LANGUAGE C VOLATILE SECURITY DEFINER
-	SET search_path = pg_catalog, pg_temp SET enable_seqscan = off SET jit = off
+	SET search_path = pg_catalog, pg_temp
 	AS 'MODULE_PATHNAME', 'ev_pause_sale';
 COMMENT ON FUNCTION evently.pause_sale IS
 'ON_SALE or SOLD_OUT to PUBLISHED: no new reservations; holds may still be paid. Result: the event. Errors: P0002 unknown event, TK006 wrong state.';
 
 CREATE FUNCTION evently.resume_sale(event_id bigint) RETURNS evently.events
 	LANGUAGE C VOLATILE SECURITY DEFINER
-	SET search_path = pg_catalog, pg_temp SET enable_seqscan = off SET jit = off
+	SET search_path = pg_catalog, pg_temp
 	AS 'MODULE_PATHNAME', 'ev_open_sale';
 COMMENT ON FUNCTION evently.resume_sale IS
 'Take up a paused sale: the same change as open_sale. Result: the event. Errors: P0002 unknown event, TK006 wrong state or no tiers.';
 
 CREATE FUNCTION evently.complete_event(event_id bigint) RETURNS evently.events
 	LANGUAGE C VOLATILE SECURITY DEFINER
-	SET search_path = pg_catalog, pg_temp SET enable_seqscan = off SET jit = off
+	SET search_path = pg_catalog, pg_temp
 	AS 'MODULE_PATHNAME', 'ev_complete_event';
 COMMENT ON FUNCTION evently.complete_event IS
 'PUBLISHED, ON_SALE or SOLD_OUT to COMPLETED; unpaid holds end. Result: the event. Errors: P0002 unknown event, TK006 wrong state.';
@@ -118,7 +116,7 @@ COMMENT ON FUNCTION evently.complete_event IS
 CREATE FUNCTION evently.cancel_event(
 	event_id bigint, reason text, keep_booking boolean DEFAULT false) RETURNS evently.events
 	LANGUAGE C VOLATILE SECURITY DEFINER
-	SET search_path = pg_catalog, pg_temp SET enable_seqscan = off SET jit = off
+	SET search_path = pg_catalog, pg_temp
 	AS 'MODULE_PATHNAME', 'ev_cancel_event';
 COMMENT ON FUNCTION evently.cancel_event IS
 'Cancel an event: holds and tickets end, what was paid is marked DUE for refund, buyers and attendees are told.

@@ -45,7 +45,7 @@ CREATE FUNCTION evently.reserve_tickets(
 	idempotency_key text DEFAULT NULL, buyer_email text DEFAULT NULL)
 	RETURNS evently.orders
 	LANGUAGE C VOLATILE SECURITY DEFINER
-	SET search_path = pg_catalog, pg_temp SET enable_seqscan = off SET jit = off
+	SET search_path = pg_catalog, pg_temp
 	AS 'MODULE_PATHNAME', 'ev_reserve_tickets';
 COMMENT ON FUNCTION evently.reserve_tickets IS
 'Hold tickets of one or more tiers for a buyer until expires_at.
@@ -57,7 +57,7 @@ CREATE FUNCTION evently.reserve_tier(
 	idempotency_key text DEFAULT NULL, buyer_email text DEFAULT NULL)
 	RETURNS evently.orders
 	LANGUAGE C VOLATILE SECURITY DEFINER
-	SET search_path = pg_catalog, pg_temp SET enable_seqscan = off SET jit = off
+	SET search_path = pg_catalog, pg_temp
 	AS 'MODULE_PATHNAME', 'ev_reserve_tier';
 COMMENT ON FUNCTION evently.reserve_tier IS
 'Hold tickets of one tier: reserve_tickets for the common case. Result and errors: as there.';
@@ -67,7 +67,7 @@ CREATE FUNCTION evently.try_reserve_tickets(
 	idempotency_key text DEFAULT NULL, buyer_email text DEFAULT NULL)
 	RETURNS evently.reservation_result
 	LANGUAGE C VOLATILE SECURITY DEFINER
-	SET search_path = pg_catalog, pg_temp SET enable_seqscan = off SET jit = off
+	SET search_path = pg_catalog, pg_temp
 	AS 'MODULE_PATHNAME', 'ev_try_reserve_tickets';
 COMMENT ON FUNCTION evently.try_reserve_tickets IS
 'reserve_tickets that returns a refusal (class TK, P0002, 22023) as a row instead of raising it; a refused call leaves nothing behind and logs nothing.
@@ -78,7 +78,7 @@ CREATE FUNCTION evently.try_reserve_tier(
 	idempotency_key text DEFAULT NULL, buyer_email text DEFAULT NULL)
 	RETURNS evently.reservation_result
 	LANGUAGE C VOLATILE SECURITY DEFINER
-	SET search_path = pg_catalog, pg_temp SET enable_seqscan = off SET jit = off
+	SET search_path = pg_catalog, pg_temp
 	AS 'MODULE_PATHNAME', 'ev_try_reserve_tier';
 COMMENT ON FUNCTION evently.try_reserve_tier IS
 'reserve_tier that returns a refusal (class TK, P0002, 22023) as a row instead of raising it. Result: as try_reserve_tickets.';
@@ -86,7 +86,7 @@ COMMENT ON FUNCTION evently.try_reserve_tier IS
 CREATE FUNCTION evently.reserve_tickets_batch(requests jsonb)
 	RETURNS SETOF evently.batch_result
 	LANGUAGE C VOLATILE SECURITY DEFINER
-	SET search_path = pg_catalog, pg_temp SET enable_seqscan = off SET jit = off
+	SET search_path = pg_catalog, pg_temp
 	AS 'MODULE_PATHNAME', 'ev_reserve_tickets_batch';
 COMMENT ON FUNCTION evently.reserve_tickets_batch IS
 'Reserve for many buyers in one transaction: each request succeeds or is refused on its own, earlier ones first.
@@ -97,7 +97,7 @@ CREATE FUNCTION evently.confirm_order(
 	order_id bigint, payment_id text, amount numeric DEFAULT NULL, attendees jsonb DEFAULT NULL)
 	RETURNS evently.confirmation
 	LANGUAGE C VOLATILE SECURITY DEFINER
-	SET search_path = pg_catalog, pg_temp SET enable_seqscan = off SET jit = off
+	SET search_path = pg_catalog, pg_temp
 	AS 'MODULE_PATHNAME', 'ev_confirm_order';
 COMMENT ON FUNCTION evently.confirm_order IS
 'Report a payment; when it is good, the order''s tickets are issued. Safe to repeat and to race.
@@ -107,7 +107,7 @@ Errors: P0002 unknown order, 22023 bad argument or a payment of another order, T
 
 CREATE FUNCTION evently.cancel_order(order_id bigint, reason text) RETURNS evently.orders
 	LANGUAGE C VOLATILE SECURITY DEFINER
-	SET search_path = pg_catalog, pg_temp SET enable_seqscan = off SET jit = off
+	SET search_path = pg_catalog, pg_temp
 	AS 'MODULE_PATHNAME', 'ev_cancel_order';
 COMMENT ON FUNCTION evently.cancel_order IS
 'Give up a hold: its tickets are for sale again.
@@ -117,7 +117,7 @@ CREATE FUNCTION evently.refund_order(
 	order_id bigint, refund_id text, ticket_ids bigint[] DEFAULT NULL, restock boolean DEFAULT true)
 	RETURNS evently.refunds
 	LANGUAGE C VOLATILE SECURITY DEFINER
-	SET search_path = pg_catalog, pg_temp SET enable_seqscan = off SET jit = off
+	SET search_path = pg_catalog, pg_temp
 	AS 'MODULE_PATHNAME', 'ev_refund_order';
 COMMENT ON FUNCTION evently.refund_order IS
 'Take tickets back and mark their price DUE for refund.
@@ -126,7 +126,7 @@ Result: the refund. Errors: 22023 bad argument or an id used with other content,
 
 CREATE FUNCTION evently.settle_refund(refund_id text, outcome text) RETURNS evently.refunds
 	LANGUAGE C VOLATILE SECURITY DEFINER
-	SET search_path = pg_catalog, pg_temp SET enable_seqscan = off SET jit = off
+	SET search_path = pg_catalog, pg_temp
 	AS 'MODULE_PATHNAME', 'ev_settle_refund';
 COMMENT ON FUNCTION evently.settle_refund IS
 'Report whether the money of a refund was returned; a repeated report changes nothing, a FAILED one may still be DONE.

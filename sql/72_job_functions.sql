@@ -3,7 +3,7 @@
  */
 CREATE FUNCTION evently.release_expired_orders(batch_size integer DEFAULT 1000) RETURNS integer
 	LANGUAGE C VOLATILE SECURITY DEFINER
-	SET search_path = pg_catalog, pg_temp SET enable_seqscan = off SET jit = off
+	SET search_path = pg_catalog, pg_temp
 	AS 'MODULE_PATHNAME', 'ev_release_expired_orders';
 COMMENT ON FUNCTION evently.release_expired_orders IS
 'End holds that have lapsed: their tickets go to those in line, or back on sale. Several callers share the work; what fails is left out for a while (job_failures).
@@ -11,7 +11,7 @@ batch_size: at most so many orders, 1 to 100,000. Result: the number ended or le
 
 CREATE FUNCTION evently.refresh_sold_out_labels(batch_size integer DEFAULT 1000) RETURNS integer
 	LANGUAGE C VOLATILE SECURITY DEFINER
-	SET search_path = pg_catalog, pg_temp SET enable_seqscan = off SET jit = off
+	SET search_path = pg_catalog, pg_temp
 	AS 'MODULE_PATHNAME', 'ev_refresh_sold_out_labels';
 COMMENT ON FUNCTION evently.refresh_sold_out_labels IS
 'Set SOLD_OUT and ON_SALE right where sales raced.

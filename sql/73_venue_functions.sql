@@ -15,7 +15,7 @@ COMMENT ON TRIGGER check_transition ON evently.booking_payments IS 'The states o
 /* reschedule_booking() changes both in one statement; these look after it. */
 CREATE FUNCTION evently.guard_booked_times() RETURNS trigger
 	LANGUAGE C SECURITY DEFINER
-	SET search_path = pg_catalog, pg_temp SET enable_seqscan = off SET jit = off
+	SET search_path = pg_catalog, pg_temp
 	AS 'MODULE_PATHNAME', 'ev_guard_booked_times';
 COMMENT ON FUNCTION evently.guard_booked_times() IS
 'Trigger: refuses (TK006) a direct change that puts an event outside the time or the venue booked for it';
@@ -37,7 +37,7 @@ CREATE FUNCTION evently.book_venue(
 	deposit_required numeric DEFAULT 0, deposit_due_at timestamptz DEFAULT NULL)
 	RETURNS evently.venue_bookings
 	LANGUAGE C VOLATILE SECURITY DEFINER
-	SET search_path = pg_catalog, pg_temp SET enable_seqscan = off SET jit = off
+	SET search_path = pg_catalog, pg_temp
 	AS 'MODULE_PATHNAME', 'ev_book_venue';
 COMMENT ON FUNCTION evently.book_venue IS
 'Book a venue. An event without a venue, or a draft at another one, is moved to this venue.
@@ -49,7 +49,7 @@ CREATE FUNCTION evently.reschedule_booking(
 	event_start timestamptz DEFAULT NULL, event_end timestamptz DEFAULT NULL)
 	RETURNS evently.venue_bookings
 	LANGUAGE C VOLATILE SECURITY DEFINER
-	SET search_path = pg_catalog, pg_temp SET enable_seqscan = off SET jit = off
+	SET search_path = pg_catalog, pg_temp
 	AS 'MODULE_PATHNAME', 'ev_reschedule_booking';
 COMMENT ON FUNCTION evently.reschedule_booking IS
 'Move a booking and its event, in one step. Tickets stay good, and who holds some is told.
@@ -59,7 +59,7 @@ Result: the booking. Errors: 22023 bad argument or event outside the booked time
 CREATE FUNCTION evently.cancel_booking(booking_id bigint, reason text DEFAULT NULL)
 	RETURNS evently.venue_bookings
 	LANGUAGE C VOLATILE SECURITY DEFINER
-	SET search_path = pg_catalog, pg_temp SET enable_seqscan = off SET jit = off
+	SET search_path = pg_catalog, pg_temp
 	AS 'MODULE_PATHNAME', 'ev_cancel_booking';
 COMMENT ON FUNCTION evently.cancel_booking IS
 'Give a venue back: the slot is free, the record stays, and what was paid of the deposit is marked RETURN_DUE.
@@ -68,7 +68,7 @@ Result: the booking, CANCELLED. Errors: 22023 bad argument, P0002 unknown bookin
 CREATE FUNCTION evently.assign_booking(booking_id bigint, event_id bigint)
 	RETURNS evently.venue_bookings
 	LANGUAGE C VOLATILE SECURITY DEFINER
-	SET search_path = pg_catalog, pg_temp SET enable_seqscan = off SET jit = off
+	SET search_path = pg_catalog, pg_temp
 	AS 'MODULE_PATHNAME', 'ev_assign_booking';
 COMMENT ON FUNCTION evently.assign_booking IS
 'Put an event into a booking that has none, or whose event was cancelled and the slot kept.
@@ -78,7 +78,7 @@ CREATE FUNCTION evently.add_booking_addon(
 	booking_id bigint, type text, description text, cost numeric)
 	RETURNS evently.venue_booking_addons
 	LANGUAGE C VOLATILE SECURITY DEFINER
-	SET search_path = pg_catalog, pg_temp SET enable_seqscan = off SET jit = off
+	SET search_path = pg_catalog, pg_temp
 	AS 'MODULE_PATHNAME', 'ev_add_booking_addon';
 COMMENT ON FUNCTION evently.add_booking_addon IS
 'Order something with a booking; it goes on the invoice.
@@ -88,7 +88,7 @@ Result: the add-on. Errors: 22023 bad argument, P0002 unknown booking, TK006 boo
 CREATE FUNCTION evently.pay_deposit(booking_id bigint, amount numeric, payment_id text)
 	RETURNS evently.venue_bookings
 	LANGUAGE C VOLATILE SECURITY DEFINER
-	SET search_path = pg_catalog, pg_temp SET enable_seqscan = off SET jit = off
+	SET search_path = pg_catalog, pg_temp
 	AS 'MODULE_PATHNAME', 'ev_pay_deposit';
 COMMENT ON FUNCTION evently.pay_deposit IS
 'Report a payment towards a booking''s deposit; payments add up, and the last one confirms the booking. Safe to repeat and to race.
@@ -98,7 +98,7 @@ Result: the booking. Errors: 22023 bad argument, more than is due, or a payment 
 CREATE FUNCTION evently.settle_deposit_return(payment_id text)
 	RETURNS evently.booking_payments
 	LANGUAGE C VOLATILE SECURITY DEFINER
-	SET search_path = pg_catalog, pg_temp SET enable_seqscan = off SET jit = off
+	SET search_path = pg_catalog, pg_temp
 	AS 'MODULE_PATHNAME', 'ev_settle_deposit_return';
 COMMENT ON FUNCTION evently.settle_deposit_return IS
 'Report that a deposit marked RETURN_DUE was returned; a repeated report changes nothing.
@@ -106,7 +106,7 @@ Result: the payment, RETURNED. Errors: 22023 bad argument, P0002 unknown payment
 
 CREATE FUNCTION evently.release_lapsed_bookings(batch_size integer DEFAULT 1000) RETURNS integer
 	LANGUAGE C VOLATILE SECURITY DEFINER
-	SET search_path = pg_catalog, pg_temp SET enable_seqscan = off SET jit = off
+	SET search_path = pg_catalog, pg_temp
 	AS 'MODULE_PATHNAME', 'ev_release_lapsed_bookings';
 COMMENT ON FUNCTION evently.release_lapsed_bookings IS
 'Cancel bookings whose deposit was not paid when it was due; several callers share the work.
@@ -116,7 +116,7 @@ CREATE FUNCTION evently.venue_free_slots(
 	venue_id bigint, within tstzrange, at_least interval DEFAULT NULL)
 	RETURNS SETOF tstzrange
 	LANGUAGE C STABLE SECURITY DEFINER
-	SET search_path = pg_catalog, pg_temp SET enable_seqscan = off SET jit = off
+	SET search_path = pg_catalog, pg_temp
 	AS 'MODULE_PATHNAME', 'ev_venue_free_slots';
 COMMENT ON FUNCTION evently.venue_free_slots IS
 'When a venue is free: what the time taken by bookings, setup and teardown included, leaves of a range.

@@ -24,7 +24,7 @@ COMMENT ON FUNCTION evently.key_set IS
 
 CREATE FUNCTION evently.event_jwks(event_id bigint) RETURNS jsonb
 	LANGUAGE C STABLE SECURITY DEFINER
-	SET search_path = pg_catalog, pg_temp SET enable_seqscan = off SET jit = off
+	SET search_path = pg_catalog, pg_temp
 	AS 'MODULE_PATHNAME', 'ev_event_jwks';
 COMMENT ON FUNCTION evently.event_jwks IS
 'The public keys that the event''s tokens are verified with, as a JSON Web Key Set (RFC 7517, 8037): the one in use first, then those of before.
@@ -32,14 +32,14 @@ An event gets its first key when it is published. Result: {"keys": [{"kty": "OKP
 
 CREATE FUNCTION evently.rotate_event_key(event_id bigint) RETURNS evently.event_keys
 	LANGUAGE C VOLATILE SECURITY DEFINER
-	SET search_path = pg_catalog, pg_temp SET enable_seqscan = off SET jit = off
+	SET search_path = pg_catalog, pg_temp
 	AS 'MODULE_PATHNAME', 'ev_rotate_event_key';
 COMMENT ON FUNCTION evently.rotate_event_key IS
 'Sign the event''s tokens with a new key from now on. The old private key is deleted and wiped from every backend; tokens signed with it stay good.
 Result: the new key''s public half. Errors: P0002 unknown event.';
 
 CREATE FUNCTION evently.start_event_key() RETURNS trigger
-	LANGUAGE C SECURITY DEFINER SET search_path = pg_catalog, pg_temp SET enable_seqscan = off SET jit = off
+	LANGUAGE C SECURITY DEFINER SET search_path = pg_catalog, pg_temp
 	AS 'MODULE_PATHNAME', 'ev_start_event_key';
 COMMENT ON FUNCTION evently.start_event_key() IS
 'Trigger: makes the signing key of an event that has none';
@@ -67,7 +67,7 @@ COMMENT ON TRIGGER forget_keys ON evently.event_private_keys IS 'No backend keep
 
 CREATE FUNCTION evently.ticket_token(ticket_id bigint) RETURNS text
 	LANGUAGE C VOLATILE SECURITY DEFINER
-	SET search_path = pg_catalog, pg_temp SET enable_seqscan = off SET jit = off
+	SET search_path = pg_catalog, pg_temp
 	AS 'MODULE_PATHNAME', 'ev_ticket_token';
 COMMENT ON FUNCTION evently.ticket_token IS
 'The ticket as a signed token: a JWS in compact form (RFC 7515, EdDSA) with ticket, event, tier, fp (the secret''s fingerprint) and exp (400 days after the event''s end, so a postponed event keeps its tickets). Good as long as the ticket''s secret lives.
@@ -160,7 +160,7 @@ CREATE FUNCTION evently.check_in(
 	token text, event_id bigint DEFAULT NULL, gate text DEFAULT NULL, device text DEFAULT NULL)
 	RETURNS evently.check_in_result
 	LANGUAGE C VOLATILE SECURITY DEFINER
-	SET search_path = pg_catalog, pg_temp SET enable_seqscan = off SET jit = off
+	SET search_path = pg_catalog, pg_temp
 	AS 'MODULE_PATHNAME', 'ev_check_in';
 COMMENT ON FUNCTION evently.check_in IS
 'Admit the holder of a ticket, once. Every call is recorded in scans.
@@ -171,7 +171,7 @@ CREATE FUNCTION evently.validate_ticket(
 	token text, event_id bigint DEFAULT NULL, gate text DEFAULT NULL)
 	RETURNS evently.check_in_result
 	LANGUAGE C STABLE SECURITY DEFINER
-	SET search_path = pg_catalog, pg_temp SET enable_seqscan = off SET jit = off
+	SET search_path = pg_catalog, pg_temp
 	AS 'MODULE_PATHNAME', 'ev_validate_ticket';
 COMMENT ON FUNCTION evently.validate_ticket IS
 'What check_in would say now, changing and recording nothing; works on a standby.
@@ -179,7 +179,7 @@ Arguments and result: as check_in. Errors: 22023 no token.';
 
 CREATE FUNCTION evently.undo_check_in(ticket_id bigint, reason text) RETURNS evently.tickets
 	LANGUAGE C VOLATILE SECURITY DEFINER
-	SET search_path = pg_catalog, pg_temp SET enable_seqscan = off SET jit = off
+	SET search_path = pg_catalog, pg_temp
 	AS 'MODULE_PATHNAME', 'ev_undo_check_in';
 COMMENT ON FUNCTION evently.undo_check_in IS
 'Undo an entry: the ticket may enter again; its scans stay, marked UNDONE with the reason.
@@ -189,7 +189,7 @@ Result: the ticket, VALID. Errors: 22023 no reason, P0002 unknown ticket, TK006 
 
 CREATE FUNCTION evently.offline_manifest(event_id bigint, since_version text DEFAULT NULL) RETURNS jsonb
 	LANGUAGE C STABLE SECURITY DEFINER
-	SET search_path = pg_catalog, pg_temp SET enable_seqscan = off SET jit = off
+	SET search_path = pg_catalog, pg_temp
 	AS 'MODULE_PATHNAME', 'ev_offline_manifest';
 COMMENT ON FUNCTION evently.offline_manifest IS
 'What a device needs to admit while offline (docs/offline.md).
@@ -223,7 +223,7 @@ COMMENT ON COLUMN evently.sync_result.entry_device IS 'Device of the scan that h
 CREATE FUNCTION evently.sync_check_ins(event_id bigint, device text, scans jsonb)
 	RETURNS SETOF evently.sync_result
 	LANGUAGE C VOLATILE SECURITY DEFINER
-	SET search_path = pg_catalog, pg_temp SET enable_seqscan = off SET jit = off
+	SET search_path = pg_catalog, pg_temp
 	AS 'MODULE_PATHNAME', 'ev_sync_check_ins';
 COMMENT ON FUNCTION evently.sync_check_ins IS
 'Report scans that a device made offline; may be repeated and come in any order (the rule: docs/offline.md).
@@ -235,7 +235,7 @@ Result: a row for each scan, in the order given, then one for each earlier scan 
 CREATE FUNCTION evently.transfer_ticket(ticket_id bigint, from_email text, to_name text, to_email text)
 	RETURNS evently.tickets
 	LANGUAGE C VOLATILE SECURITY DEFINER
-	SET search_path = pg_catalog, pg_temp SET enable_seqscan = off SET jit = off
+	SET search_path = pg_catalog, pg_temp
 	AS 'MODULE_PATHNAME', 'ev_transfer_ticket';
 COMMENT ON FUNCTION evently.transfer_ticket IS
 'Hand a ticket over: the new holder gets a new ticket, the old one is TRANSFERRED and its secret and token are dead. Once for each ticket bought, before entry, until the event''s transfer_deadline (its start unless set). Both are told.
@@ -245,7 +245,7 @@ Result: the new ticket. Errors: 22023 bad argument, P0002 unknown ticket, TK020 
 CREATE FUNCTION evently.assign_attendee(ticket_id bigint, name text, email text DEFAULT NULL)
 	RETURNS evently.tickets
 	LANGUAGE C VOLATILE SECURITY DEFINER
-	SET search_path = pg_catalog, pg_temp SET enable_seqscan = off SET jit = off
+	SET search_path = pg_catalog, pg_temp
 	AS 'MODULE_PATHNAME', 'ev_assign_attendee';
 COMMENT ON FUNCTION evently.assign_attendee IS
 'Say or correct who comes with a ticket. For the same holder (the same address as before, or none given) the secret stays; another address is another holder: the ticket gets a new secret, which is mailed there, and the old one is dead.
@@ -253,7 +253,7 @@ name: null leaves it. Result: the ticket. Errors: 22023 bad argument, P0002 unkn
 
 CREATE FUNCTION evently.reissue_ticket(ticket_id bigint, reason text) RETURNS evently.tickets
 	LANGUAGE C VOLATILE SECURITY DEFINER
-	SET search_path = pg_catalog, pg_temp SET enable_seqscan = off SET jit = off
+	SET search_path = pg_catalog, pg_temp
 	AS 'MODULE_PATHNAME', 'ev_reissue_ticket';
 COMMENT ON FUNCTION evently.reissue_ticket IS
 'Give a lost or leaked ticket a new secret, which is mailed to the holder; the old secret and its tokens are dead.

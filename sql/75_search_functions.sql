@@ -60,21 +60,21 @@ COMMENT ON FUNCTION evently.similar_words IS 'Internal: known words with many tr
  */
 CREATE FUNCTION evently.refresh_event_search() RETURNS trigger
 	LANGUAGE C SECURITY DEFINER
-	SET search_path = pg_catalog, pg_temp SET enable_seqscan = off SET jit = off
+	SET search_path = pg_catalog, pg_temp
 	AS 'MODULE_PATHNAME', 'ev_refresh_event_search';
 COMMENT ON FUNCTION evently.refresh_event_search() IS
 'Trigger: derives anew what search knows of an event, if the change makes a difference there';
 
 CREATE FUNCTION evently.refresh_tier_search() RETURNS trigger
 	LANGUAGE C SECURITY DEFINER
-	SET search_path = pg_catalog, pg_temp SET enable_seqscan = off SET jit = off
+	SET search_path = pg_catalog, pg_temp
 	AS 'MODULE_PATHNAME', 'ev_refresh_tier_search';
 COMMENT ON FUNCTION evently.refresh_tier_search() IS
 'Trigger: derives anew what search knows of a tier''s event';
 
 CREATE FUNCTION evently.refresh_venue_search() RETURNS trigger
 	LANGUAGE C SECURITY DEFINER
-	SET search_path = pg_catalog, pg_temp SET enable_seqscan = off SET jit = off
+	SET search_path = pg_catalog, pg_temp
 	AS 'MODULE_PATHNAME', 'ev_refresh_venue_search';
 COMMENT ON FUNCTION evently.refresh_venue_search() IS
 'Trigger: derives anew what search knows of the events at a venue';
@@ -105,7 +105,7 @@ Result: the number of events that can be found.';
 
 CREATE FUNCTION evently.forget_past_events(batch_size integer DEFAULT 1000) RETURNS integer
 	LANGUAGE C VOLATILE SECURITY DEFINER
-	SET search_path = pg_catalog, pg_temp SET enable_seqscan = off SET jit = off
+	SET search_path = pg_catalog, pg_temp
 	AS 'MODULE_PATHNAME', 'ev_forget_past_events';
 COMMENT ON FUNCTION evently.forget_past_events IS
 'Drop events that ended over a day ago from what search reads (they are not shown anyway).
@@ -199,8 +199,8 @@ CREATE FUNCTION evently.search_events(
 	page_size integer DEFAULT 20, after text DEFAULT NULL)
 	RETURNS SETOF evently.found_event
 	LANGUAGE C STABLE SECURITY DEFINER ROWS 20
-	SET search_path = pg_catalog, pg_temp SET enable_seqscan = off
-	SET enable_hashjoin = off SET enable_mergejoin = off SET enable_sort = off SET jit = off
+	SET search_path = pg_catalog, pg_temp
+	SET enable_hashjoin = off SET enable_mergejoin = off SET enable_sort = off
 	SET work_mem = '16MB' SET client_min_messages = warning
 	AS 'MODULE_PATHNAME', 'ev_search_events';
 COMMENT ON FUNCTION evently.search_events IS
@@ -214,8 +214,8 @@ CREATE FUNCTION evently.search_facets(
 	price numrange DEFAULT NULL, available_only boolean DEFAULT false)
 	RETURNS TABLE (facet text, value text, events bigint, is_estimate boolean)
 	LANGUAGE C STABLE SECURITY DEFINER ROWS 50
-	SET search_path = pg_catalog, pg_temp SET enable_seqscan = off
-	SET enable_hashjoin = off SET enable_mergejoin = off SET enable_sort = off SET jit = off
+	SET search_path = pg_catalog, pg_temp
+	SET enable_hashjoin = off SET enable_mergejoin = off SET enable_sort = off
 	SET work_mem = '16MB' SET client_min_messages = warning
 	AS 'MODULE_PATHNAME', 'ev_search_facets';
 COMMENT ON FUNCTION evently.search_facets IS
@@ -225,8 +225,8 @@ Result: facet total (value null), category, month (YYYY-MM by the venue''s clock
 CREATE FUNCTION evently.suggest_events(prefix text, "limit" integer DEFAULT 10)
 	RETURNS TABLE (event_id bigint, title text, category text, start_time timestamptz, venue_name text, city text)
 	LANGUAGE C STABLE SECURITY DEFINER ROWS 10
-	SET search_path = pg_catalog, pg_temp SET enable_seqscan = off
-	SET enable_hashjoin = off SET enable_mergejoin = off SET enable_sort = off SET jit = off
+	SET search_path = pg_catalog, pg_temp
+	SET enable_hashjoin = off SET enable_mergejoin = off SET enable_sort = off
 	SET work_mem = '16MB' SET client_min_messages = warning
 	AS 'MODULE_PATHNAME', 'ev_suggest_events';
 COMMENT ON FUNCTION evently.suggest_events IS
@@ -242,7 +242,7 @@ COMMENT ON INDEX evently.orders_comps IS 'Tickets given away, which are no sales
 /* Of a table of one row the price of a forbidden scan would call for JIT. */
 CREATE FUNCTION evently.roll_up_sales(batch_size integer DEFAULT 1000) RETURNS integer
 	LANGUAGE C VOLATILE SECURITY DEFINER
-	SET search_path = pg_catalog, pg_temp SET enable_seqscan = off SET jit = off
+	SET search_path = pg_catalog, pg_temp
 	AS 'MODULE_PATHNAME', 'ev_roll_up_sales';
 COMMENT ON FUNCTION evently.roll_up_sales IS
 'Add new sales to sales_hourly and event_popularity: tickets whose transactions were over when the run before began. What it has not added yet is counted when read.
@@ -293,8 +293,8 @@ CREATE FUNCTION evently.trending_events(
 	radius_m double precision DEFAULT NULL, city text DEFAULT NULL)
 	RETURNS SETOF evently.listed_event
 	LANGUAGE C STABLE SECURITY DEFINER ROWS 10
-	SET search_path = pg_catalog, pg_temp SET enable_seqscan = off
-	SET enable_hashjoin = off SET enable_mergejoin = off SET enable_sort = off SET jit = off
+	SET search_path = pg_catalog, pg_temp
+	SET enable_hashjoin = off SET enable_mergejoin = off SET enable_sort = off
 	SET work_mem = '16MB'
 	AS 'MODULE_PATHNAME', 'ev_trending_events';
 COMMENT ON FUNCTION evently.trending_events IS
@@ -307,8 +307,8 @@ CREATE FUNCTION evently.homepage(
 	"limit" integer DEFAULT 10)
 	RETURNS SETOF evently.listed_event
 	LANGUAGE C STABLE SECURITY DEFINER ROWS 10
-	SET search_path = pg_catalog, pg_temp SET enable_seqscan = off
-	SET enable_hashjoin = off SET enable_mergejoin = off SET enable_sort = off SET jit = off
+	SET search_path = pg_catalog, pg_temp
+	SET enable_hashjoin = off SET enable_mergejoin = off SET enable_sort = off
 	SET work_mem = '16MB'
 	AS 'MODULE_PATHNAME', 'ev_homepage';
 COMMENT ON FUNCTION evently.homepage IS

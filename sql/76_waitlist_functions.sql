@@ -18,7 +18,7 @@ CREATE FUNCTION evently.join_waitlist(
 	tier_id bigint, user_id bigint, quantity integer DEFAULT 1, email text DEFAULT NULL)
 	RETURNS evently.waitlist_entries
 	LANGUAGE C VOLATILE SECURITY DEFINER
-	SET search_path = pg_catalog, pg_temp SET enable_seqscan = off SET jit = off
+	SET search_path = pg_catalog, pg_temp
 	AS 'MODULE_PATHNAME', 'ev_join_waitlist';
 COMMENT ON FUNCTION evently.join_waitlist IS
 'Stand at the end of a tier''s line; repeated with the same quantity it gives the same entry.
@@ -42,7 +42,7 @@ COMMENT ON FUNCTION evently.waitlist_position IS
 CREATE FUNCTION evently.leave_waitlist(tier_id bigint, user_id bigint)
 	RETURNS evently.waitlist_entries
 	LANGUAGE C VOLATILE SECURITY DEFINER
-	SET search_path = pg_catalog, pg_temp SET enable_seqscan = off SET jit = off
+	SET search_path = pg_catalog, pg_temp
 	AS 'MODULE_PATHNAME', 'ev_leave_waitlist';
 COMMENT ON FUNCTION evently.leave_waitlist IS
 'Leave a tier''s line; an open offer is declined, its tickets go to the next in line.
@@ -50,7 +50,7 @@ Result: the entry, LEFT. Errors: P0002 the user does not stand in this line.';
 
 CREATE FUNCTION evently.claim_offer(offer_id bigint, user_id bigint) RETURNS evently.orders
 	LANGUAGE C VOLATILE SECURITY DEFINER
-	SET search_path = pg_catalog, pg_temp SET enable_seqscan = off SET jit = off
+	SET search_path = pg_catalog, pg_temp
 	AS 'MODULE_PATHNAME', 'ev_claim_offer';
 COMMENT ON FUNCTION evently.claim_offer IS
 'Turn an offer into an order with the usual hold; repeated it gives the same order.
@@ -58,7 +58,7 @@ Result: the order, PENDING. Errors: TK031 the offer has lapsed or ended, TK022 i
 
 CREATE FUNCTION evently.decline_offer(offer_id bigint, user_id bigint) RETURNS evently.waitlist_offers
 	LANGUAGE C VOLATILE SECURITY DEFINER
-	SET search_path = pg_catalog, pg_temp SET enable_seqscan = off SET jit = off
+	SET search_path = pg_catalog, pg_temp
 	AS 'MODULE_PATHNAME', 'ev_decline_offer';
 COMMENT ON FUNCTION evently.decline_offer IS
 'Decline an offer: its tickets go to the next in line, and the user has left it. Repeated it changes nothing.
@@ -66,7 +66,7 @@ Result: the offer, DECLINED. Errors: TK031 the offer has lapsed or ended, TK022 
 
 CREATE FUNCTION evently.release_expired_offers(batch_size integer DEFAULT 1000) RETURNS integer
 	LANGUAGE C VOLATILE SECURITY DEFINER
-	SET search_path = pg_catalog, pg_temp SET enable_seqscan = off SET jit = off
+	SET search_path = pg_catalog, pg_temp
 	AS 'MODULE_PATHNAME', 'ev_release_expired_offers';
 COMMENT ON FUNCTION evently.release_expired_offers IS
 'End offers that were not claimed in time and hand their tickets to the next in line; several callers share the work.
@@ -74,7 +74,7 @@ batch_size: at most so many offers, 1 to 100,000. Result: the number ended. Erro
 
 CREATE FUNCTION evently.settle_waitlists(batch_size integer DEFAULT 1000) RETURNS integer
 	LANGUAGE C VOLATILE SECURITY DEFINER
-	SET search_path = pg_catalog, pg_temp SET enable_seqscan = off SET jit = off
+	SET search_path = pg_catalog, pg_temp
 	AS 'MODULE_PATHNAME', 'ev_settle_waitlists';
 COMMENT ON FUNCTION evently.settle_waitlists IS
 'End the gathering of stock whose time is over, and close the lines of tiers whose sale has ended.

@@ -12,7 +12,7 @@ CREATE FUNCTION evently.claim_notifications(
 	batch_size integer DEFAULT 100, visibility interval DEFAULT '2 minutes')
 	RETURNS SETOF evently.notifications
 	LANGUAGE C VOLATILE SECURITY DEFINER
-	SET search_path = pg_catalog, pg_temp SET enable_seqscan = off SET jit = off
+	SET search_path = pg_catalog, pg_temp
 	AS 'MODULE_PATHNAME', 'ev_claim_notifications';
 COMMENT ON FUNCTION evently.claim_notifications IS
 'Messages for a worker to send; no other worker gets them for the time of visibility. Commit, send, then acknowledge each: what is not acknowledged in time is given out again, with the same message_id.
@@ -21,7 +21,7 @@ Result: the messages, those due first at the head; the payload of TICKETS_ISSUED
 
 CREATE FUNCTION evently.ack_notification(notification_id bigint) RETURNS boolean
 	LANGUAGE C VOLATILE SECURITY DEFINER
-	SET search_path = pg_catalog, pg_temp SET enable_seqscan = off SET jit = off
+	SET search_path = pg_catalog, pg_temp
 	AS 'MODULE_PATHNAME', 'ev_ack_notification';
 COMMENT ON FUNCTION evently.ack_notification IS
 'The message was sent. Result: false when that was known before. Errors: P0002 unknown message (sent long ago, and cleaned away).';
@@ -29,7 +29,7 @@ COMMENT ON FUNCTION evently.ack_notification IS
 CREATE FUNCTION evently.fail_notification(
 	notification_id bigint, error text, attempt integer DEFAULT NULL) RETURNS text
 	LANGUAGE C VOLATILE SECURITY DEFINER
-	SET search_path = pg_catalog, pg_temp SET enable_seqscan = off SET jit = off
+	SET search_path = pg_catalog, pg_temp
 	AS 'MODULE_PATHNAME', 'ev_fail_notification';
 COMMENT ON FUNCTION evently.fail_notification IS
 'The message could not be sent. It is given out again after evently.notification_backoff, doubled with each attempt up to 6 hours; after evently.notification_max_attempts it is DEAD.
@@ -38,14 +38,14 @@ Result: the message''s status. Errors: 22023 bad argument, P0002 unknown message
 
 CREATE FUNCTION evently.retry_notification(notification_id bigint) RETURNS boolean
 	LANGUAGE C VOLATILE SECURITY DEFINER
-	SET search_path = pg_catalog, pg_temp SET enable_seqscan = off SET jit = off
+	SET search_path = pg_catalog, pg_temp
 	AS 'MODULE_PATHNAME', 'ev_retry_notification';
 COMMENT ON FUNCTION evently.retry_notification IS
 'Give out a DEAD message anew, as if it had not been tried. Result: false when it is not DEAD. Errors: P0002 unknown message.';
 
 CREATE FUNCTION evently.clean_notifications(batch_size integer DEFAULT 1000) RETURNS integer
 	LANGUAGE C VOLATILE SECURITY DEFINER
-	SET search_path = pg_catalog, pg_temp SET enable_seqscan = off SET jit = off
+	SET search_path = pg_catalog, pg_temp
 	AS 'MODULE_PATHNAME', 'ev_clean_notifications';
 COMMENT ON FUNCTION evently.clean_notifications IS
 'Delete messages sent more than evently.notification_keep ago, and give up those that were claimed evently.notification_max_attempts times with no answer. DEAD messages stay.
@@ -55,7 +55,7 @@ batch_size: at most so many of each, 1 to 100,000. Result: the number changed. E
 CREATE FUNCTION evently.record_job_run(
 	job text, started timestamptz, rows bigint, error text DEFAULT NULL) RETURNS integer
 	LANGUAGE C VOLATILE SECURITY DEFINER
-	SET search_path = pg_catalog, pg_temp SET enable_seqscan = off SET jit = off
+	SET search_path = pg_catalog, pg_temp
 	AS 'MODULE_PATHNAME', 'ev_record_job_run';
 COMMENT ON FUNCTION evently.record_job_run IS
 'Internal: enters a run of a job that ends now in job_runs. Result: 1. Errors: 22023 unknown job.';

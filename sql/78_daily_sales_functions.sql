@@ -95,7 +95,7 @@ COMMENT ON COLUMN evently.sales_tail.refunds_of_sold IS 'As in sales_daily';
 CREATE FUNCTION evently.roll_up_daily_sales(batch_size integer DEFAULT 1000) RETURNS integer
 	LANGUAGE C VOLATILE SECURITY DEFINER
 	SET search_path = pg_catalog, pg_temp
-	SET enable_seqscan = off SET enable_hashjoin = off SET enable_mergejoin = off SET jit = off
+	SET enable_hashjoin = off SET enable_mergejoin = off
 	AS 'MODULE_PATHNAME', 'ev_roll_up_daily_sales';
 COMMENT ON FUNCTION evently.roll_up_daily_sales IS
 'Enter sales and refunds in sales_daily: those that the run before noted and that nobody can add to any more.
@@ -113,7 +113,7 @@ Result: the number of its rows.';
 CREATE FUNCTION evently.recount_daily_sales() RETURNS trigger
 	LANGUAGE C SECURITY DEFINER
 	SET search_path = pg_catalog, pg_temp
-	SET enable_seqscan = off SET enable_hashjoin = off SET enable_mergejoin = off SET jit = off
+	SET enable_hashjoin = off SET enable_mergejoin = off
 	AS 'MODULE_PATHNAME', 'ev_recount_daily_sales';
 COMMENT ON FUNCTION evently.recount_daily_sales() IS
 'Trigger: when a venue''s time zone changes, or an event moves to another zone, its days are counted anew';

@@ -5,7 +5,7 @@
 CREATE FUNCTION evently.sync_ids(node integer DEFAULT NULL, gap bigint DEFAULT 0)
 	RETURNS TABLE (sequence_name text, next_id bigint)
 	LANGUAGE C VOLATILE SECURITY DEFINER
-	SET search_path = pg_catalog, pg_temp SET enable_seqscan = off SET jit = off
+	SET search_path = pg_catalog, pg_temp
 	AS 'MODULE_PATHNAME', 'ev_sync_ids';
 COMMENT ON FUNCTION evently.sync_ids IS
 'Put every sequence past the ids in its table, and never back: before a database goes on in the place of one that it is a copy of (docs/operations.md). It waits for transactions that are taking ids.

@@ -74,7 +74,7 @@ COMMENT ON COLUMN evently.role_privileges.grant_text IS 'The privilege as GRANT 
 CREATE FUNCTION evently.grant_role(role name, kind text, organizer_id bigint DEFAULT NULL)
 	RETURNS evently.role_grants
 	LANGUAGE C VOLATILE
-	SET search_path = pg_catalog, pg_temp SET jit = off
+	SET search_path = pg_catalog, pg_temp
 	AS 'MODULE_PATHNAME', 'ev_grant_role';
 COMMENT ON FUNCTION evently.grant_role IS
 'Make a role an application, an organizer, a door or a reporter: grants what role_privileges lists for the kind, and remembers it by the role''s name. Members of the role share it. Only for the extension''s owner.
@@ -84,7 +84,7 @@ Result: the grant; repeated, it changes nothing but restores what is missing. Er
 CREATE FUNCTION evently.revoke_role(role name, kind text DEFAULT NULL, organizer_id bigint DEFAULT NULL)
 	RETURNS SETOF evently.role_grants
 	LANGUAGE C VOLATILE
-	SET search_path = pg_catalog, pg_temp SET jit = off
+	SET search_path = pg_catalog, pg_temp
 	AS 'MODULE_PATHNAME', 'ev_revoke_role';
 COMMENT ON FUNCTION evently.revoke_role IS
 'Undo grant_role: takes back what it gave, except what another grant of the role still gives, and nothing that was granted by hand. Only for the extension''s owner. A role that was dropped is forgotten.
@@ -94,7 +94,7 @@ Result: the grants that ended; none when there were none. Errors: 22023 bad argu
 CREATE FUNCTION evently.reapply_grants()
 	RETURNS TABLE (role_name name, action text, privilege text)
 	LANGUAGE C VOLATILE
-	SET search_path = pg_catalog, pg_temp SET jit = off
+	SET search_path = pg_catalog, pg_temp
 	AS 'MODULE_PATHNAME', 'ev_reapply_grants';
 COMMENT ON FUNCTION evently.reapply_grants IS
 'Give each role of role_grants what it lacks, and take back what its kinds give no more; give a role that runs the jobs (grant_jobs) those that are new: to be called after an update of the extension and after a restore. Only for the extension''s owner.

@@ -254,9 +254,9 @@ ev_rebuild_search(PG_FUNCTION_ARGS)
 {
 	SpiQuery	empty = SPI_QUERY(
 		"TRUNCATE evently.event_search, evently.search_words, evently.search_languages");
-	SpiQuery	derive = SPI_QUERY(NULL);
-	SpiQuery	add_words = SPI_QUERY(NULL);
-	SpiQuery	add_languages = SPI_QUERY(NULL);
+	SpiQuery	derive = {.reads_all = true};
+	SpiQuery	add_words = {.reads_all = true};
+	SpiQuery	add_languages = {.reads_all = true};
 	int64		n;
 
 	(void) fcinfo;

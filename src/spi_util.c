@@ -3,19 +3,19 @@
  * spi_util.c
  *	  Kept plans and the reading of their results.
  *
- * Plans are generic: their cost is paid once for each backend. The functions
- * that use them are created with enable_seqscan off (sql/70_*), because a plan
- * made while a table had one page would scan it when it has a million; and with
- * jit off, because a plan is compiled anew each time that it is run. An EXISTS
- * that is a value, not a condition of WHERE, has OFFSET 0: without it the planner
- * may read the whole table into a hash, and from 18 on it does so in spite of
- * enable_seqscan when the table was empty.
+ * Plans are generic: their cost is paid once for each backend. While a statement
+ * is run, seq scans and JIT are off (see execute()), so that this holds whenever
+ * PostgreSQL plans it anew. An EXISTS that is a value, not a condition of WHERE,
+ * has OFFSET 0: without it the planner may read the whole table into a hash, and
+ * from 18 on it does so in spite of enable_seqscan when the table was empty.
  *
  *-------------------------------------------------------------------------
  */
 #include "spi_util.h"
 
+#include "jit/jit.h"
 #include "nodes/parsenodes.h"
+#include "optimizer/cost.h"
 #include "utils/lsyscache.h"
 #include "utils/snapmgr.h"
 
@@ -38,6 +38,60 @@ prepare(SpiQuery *query)
 /*
  * Run a statement; the number of rows it returned or changed.
  *
+ * What is planned meanwhile must stay good: a plan made while a table had one page
+ * would scan it when it has a million, and one that may read many rows looks worth
+ * compiling, and is compiled anew each time that it is run. That goes for the
+ * statement, for the foreign keys' and triggers' own, and for plans that are made
+ * again after a change of the schema. The settings are put into place here and not
+ * by SET on each function, where two of them took a third of what a short call
+ * takes.
+ */
+static uint64
+execute(SpiQuery *query, Datum *values, const char *nulls, Snapshot snapshot, bool read_only,
+		DestReceiver *receiver)
+{
+	bool		seqscan = enable_seqscan;
+	bool		jit = jit_enabled;
+	volatile int rc = 0;
+
+	if (query->plan == NULL)
+		prepare(query);
+	if (!query->reads_all)
+		enable_seqscan = jit_enabled = false;
+	PG_TRY();
+	{
+		if (receiver != NULL)
+		{
+			SPIExecuteOptions options = {.read_only = read_only, .dest = receiver};
+
+			options.params = makeParamList(query->nargs);
+			for (int i = 0; i < query->nargs; i++)
+			{
+				ParamExternData *param = &options.params->params[i];
+
+				param->value = values[i];
+				param->isnull = nulls && nulls[i] == 'n';
+				param->pflags = PARAM_FLAG_CONST;
+				param->ptype = query->argtypes[i];
+			}
+			rc = SPI_execute_plan_extended(query->plan, &options);
+		}
+		else
+			rc = SPI_execute_snapshot(query->plan, values, nulls, snapshot, InvalidSnapshot,
+									  read_only, snapshot == InvalidSnapshot, 0);
+	}
+	PG_FINALLY();
+	{
+		enable_seqscan = seqscan;
+		jit_enabled = jit;
+	}
+	PG_END_TRY();
+	if (rc < 0)
+		elog(ERROR, "a kept plan failed: %s", SPI_result_code_string(rc));
+	return SPI_processed;
+}
+
+/*
  * Under READ COMMITTED each statement has a snapshot of its own. At the higher
  * levels it has the transaction's, so that changing a row that others changed
  * since is PostgreSQL's own 40001.
@@ -45,34 +99,22 @@ prepare(SpiQuery *query)
 uint64
 spi_run(SpiQuery *query, Datum *values, const char *nulls)
 {
-	int			rc;
-
-	if (query->plan == NULL)
-		prepare(query);
-	rc = SPI_execute_plan(query->plan, values, nulls, false, 0);
-	if (rc < 0)
-		elog(ERROR, "SPI_execute_plan failed: %s", SPI_result_code_string(rc));
-	return SPI_processed;
+	return execute(query, values, nulls, InvalidSnapshot, false, NULL);
 }
 
 static uint64
 run_by_fresh_snapshot(SpiQuery *query, Datum *values, const char *nulls, bool read_only)
 {
 	Snapshot	snapshot;
-	int			rc;
+	uint64		n;
 
 	if (!IsolationUsesXactSnapshot())
 		return spi_run(query, values, nulls);
 
-	if (query->plan == NULL)
-		prepare(query);
 	snapshot = RegisterSnapshot(GetLatestSnapshot());
-	rc = SPI_execute_snapshot(query->plan, values, nulls, snapshot, InvalidSnapshot,
-							  read_only, false, 0);
+	n = execute(query, values, nulls, snapshot, read_only, NULL);
 	UnregisterSnapshot(snapshot);
-	if (rc < 0)
-		elog(ERROR, "SPI_execute_snapshot failed: %s", SPI_result_code_string(rc));
-	return SPI_processed;
+	return n;
 }
 
 /*
@@ -82,14 +124,7 @@ run_by_fresh_snapshot(SpiQuery *query, Datum *values, const char *nulls, bool re
 uint64
 spi_read(SpiQuery *query, Datum *values, const char *nulls)
 {
-	int			rc;
-
-	if (query->plan == NULL)
-		prepare(query);
-	rc = SPI_execute_plan(query->plan, values, nulls, true, 0);
-	if (rc < 0)
-		elog(ERROR, "SPI_execute_plan failed: %s", SPI_result_code_string(rc));
-	return SPI_processed;
+	return execute(query, values, nulls, InvalidSnapshot, true, NULL);
 }
 
 /*
@@ -98,25 +133,7 @@ spi_read(SpiQuery *query, Datum *values, const char *nulls)
 uint64
 spi_read_into(SpiQuery *query, Datum *values, const char *nulls, DestReceiver *receiver)
 {
-	SPIExecuteOptions options = {.read_only = true, .dest = receiver};
-	int			rc;
-
-	if (query->plan == NULL)
-		prepare(query);
-	options.params = makeParamList(query->nargs);
-	for (int i = 0; i < query->nargs; i++)
-	{
-		ParamExternData *param = &options.params->params[i];
-
-		param->value = values[i];
-		param->isnull = nulls && nulls[i] == 'n';
-		param->pflags = PARAM_FLAG_CONST;
-		param->ptype = query->argtypes[i];
-	}
-	rc = SPI_execute_plan_extended(query->plan, &options);
-	if (rc < 0)
-		elog(ERROR, "SPI_execute_plan_extended failed: %s", SPI_result_code_string(rc));
-	return SPI_processed;
+	return execute(query, values, nulls, InvalidSnapshot, true, receiver);
 }
 
 /*

@@ -26,6 +26,7 @@ typedef struct SpiQuery
 	const char *sql;
 	int			nargs;
 	Oid			argtypes[EV_MAX_ARGS];
+	bool		reads_all;		/* whole tables: sequential scans and JIT help */
 	SPIPlanPtr	plan;
 } SpiQuery;
 

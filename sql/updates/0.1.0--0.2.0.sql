@@ -42,21 +42,22 @@ COMMENT ON TRIGGER forget_keys ON evently.event_keys IS 'No backend goes on with
 COMMENT ON TRIGGER forget_keys ON evently.event_private_keys IS 'No backend keeps a private key that was rotated out';
 
 /*
- * --- No JIT: a plan that may read many rows looks worth compiling, and takes half
- * a second for it when there are few ---
+ * --- How statements are planned: for those of C functions the library says it
+ * (src/spi_util.c). What is left is planned without JIT: a plan that may read many
+ * rows looks worth compiling, and takes half a second for it when there are few ---
  */
 DO $$
 DECLARE
-	f regprocedure;
+	f record;
 BEGIN
-	FOR f IN SELECT p.oid FROM pg_proc p
-		WHERE p.pronamespace = 'evently'::regnamespace
-			AND 'enable_seqscan=off' = ANY (p.proconfig) AND NOT 'jit=off' = ANY (p.proconfig)
+	FOR f IN SELECT p.oid::regprocedure AS name, l.lanname = 'c' AS is_c
+		FROM pg_proc p JOIN pg_language l ON l.oid = p.prolang
+		WHERE p.pronamespace = 'evently'::regnamespace AND 'enable_seqscan=off' = ANY (p.proconfig)
 	LOOP
-		EXECUTE format('ALTER FUNCTION %s SET jit = off', f);
+		EXECUTE format('ALTER FUNCTION %s %s', f.name,
+			CASE WHEN f.is_c THEN 'RESET enable_seqscan RESET jit' ELSE 'SET jit = off' END);
 	END LOOP;
 END $$;
-
 
 /* --- Discovery --- */
 

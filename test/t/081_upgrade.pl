@@ -120,7 +120,7 @@ for my $change (
 	q{CREATE INDEX another ON evently.orders (buyer_email)},
 	q{ALTER SEQUENCE evently.order_ids CACHE 20},
 	q{ALTER DOMAIN evently.label DROP CONSTRAINT label_is_not_blank},
-	q{ALTER FUNCTION evently.check_in RESET enable_seqscan},
+	q{ALTER FUNCTION evently.similar_words RESET enable_seqscan},
 	q{ALTER FUNCTION evently.node_of COST 7},
 	q{GRANT EXECUTE ON FUNCTION evently.check_in TO PUBLIC},
 	q{GRANT SELECT ON evently.tier_inventory TO app},
