@@ -17,6 +17,20 @@ CREATE FUNCTION evently.search_terms(
 COMMENT ON FUNCTION evently.search_terms IS
 'Internal: the terms that event_search_terms indexes: words, category, city, place and price bands, each behind the event''s day (and, for some events, behind the name of a sample)';
 
+CREATE FUNCTION evently.price_band(price numeric) RETURNS integer
+	LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE
+	SET search_path = pg_catalog, pg_temp
+	AS 'MODULE_PATHNAME', 'ev_price_band';
+COMMENT ON FUNCTION evently.price_band IS
+'Internal: the band of a price that facets count, 0 (free) to 6 (above 250)';
+
+CREATE FUNCTION evently.sample_class(event_id bigint) RETURNS integer
+	LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE
+	SET search_path = pg_catalog, pg_temp
+	AS 'MODULE_PATHNAME', 'ev_sample_class';
+COMMENT ON FUNCTION evently.sample_class IS
+'Internal: which of the samples that facets are estimated from have an event: 0: one in 16 and one in 4, 1: one in 4, 2: none';
+
 /* PostGIS, by names that do not depend on where it lives; inlined. */
 CREATE FUNCTION evently.latitude(point geography) RETURNS double precision
 	LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE RETURN ST_Y(point::geometry);
@@ -50,7 +64,7 @@ CREATE TABLE evently.event_search (
 	city         text,
 	location     geography(Point),
 	doc          tsvector NOT NULL
-);
+) WITH (autovacuum_vacuum_scale_factor = 0.05, autovacuum_vacuum_insert_scale_factor = 0.05);
 /* No pending list: it would be read again for each day. */
 CREATE INDEX event_search_terms ON evently.event_search USING gin (
 	evently.search_terms(event_id, start_time, doc, category, lower(city),
@@ -60,11 +74,16 @@ CREATE INDEX event_search_start ON evently.event_search (start_time, event_id);
 CREATE INDEX event_search_price ON evently.event_search (price_from, event_id);
 CREATE INDEX event_search_venue ON evently.event_search (venue_id, start_time)
 	INCLUDE (end_time, category, local_month, price_from, city);
+CREATE INDEX event_search_facets ON evently.event_search
+	(evently.sample_class(event_id), category COLLATE "C", evently.price_band(price_from), city COLLATE "C");
+CREATE INDEX event_search_month ON evently.event_search (evently.sample_class(event_id), local_month);
 COMMENT ON TABLE evently.event_search IS 'Events that the public may see, as search reads them; derived';
 COMMENT ON INDEX evently.event_search_terms IS 'For each day an inverted index of its events';
 COMMENT ON INDEX evently.event_search_start IS 'Events by date';
 COMMENT ON INDEX evently.event_search_price IS 'Events by their lowest price';
 COMMENT ON INDEX evently.event_search_venue IS 'Events of a venue by date, with what facets count';
+COMMENT ON INDEX evently.event_search_facets IS 'For each category, price band and city the events that have it, those of the samples first: facets count these lists';
+COMMENT ON INDEX evently.event_search_month IS 'For each month the events that start in it, those of the samples first: facets count these lists';
 COMMENT ON COLUMN evently.event_search.event_id IS 'Event';
 COMMENT ON COLUMN evently.event_search.venue_id IS 'Its venue';
 COMMENT ON COLUMN evently.event_search.start_time IS 'When it starts';

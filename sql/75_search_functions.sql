@@ -220,7 +220,7 @@ CREATE FUNCTION evently.search_facets(
 	AS 'MODULE_PATHNAME', 'ev_search_facets';
 COMMENT ON FUNCTION evently.search_facets IS
 'How many events a search finds, and how they divide. Arguments: as search_events.
-Result: facet total (value null), category, month (YYYY-MM by the venue''s clock), price (band of the lowest listed price: above the first number, up to the second), city; the most frequent first, months in their order. Exact up to 10,000 events; beyond, estimated from a sample, marked is_estimate, and values too rare to be estimated within 10 % are added up under a null value. Errors: 22023 bad argument.';
+Result: facet total (value null), category, month (YYYY-MM by the venue''s clock), price (band of the lowest listed price: above the first number, up to the second), city; the most frequent first, months in their order. Exact up to 10,000 events and wherever is_estimate is false; else estimated from a sample, and values too rare to be estimated within 10 % are added up under a null value. Errors: 22023 bad argument.';
 
 CREATE FUNCTION evently.suggest_events(prefix text, "limit" integer DEFAULT 10)
 	RETURNS TABLE (event_id bigint, title text, category text, start_time timestamptz, venue_name text, city text)

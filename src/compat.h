@@ -8,8 +8,11 @@
 #ifndef EVENTLY_COMPAT_H
 #define EVENTLY_COMPAT_H
 
+#include "access/genam.h"
+#include "access/htup_details.h"
 #include "access/tableam.h"
 #include "executor/executor.h"
+#include "nodes/tidbitmap.h"
 
 #if PG_VERSION_NUM < 150000
 #error "evently needs PostgreSQL 15 or later"
@@ -40,6 +43,50 @@
 #define ev_index_beginscan(table, index, snapshot, nkeys) \
 	index_beginscan(table, index, snapshot, nkeys, 0)
 #endif
+
+#if PG_VERSION_NUM >= 180000
+#define ev_index_beginscan_bitmap(index, snapshot, nkeys) \
+	index_beginscan_bitmap(index, snapshot, NULL, nkeys)
+#else
+#define ev_index_beginscan_bitmap(index, snapshot, nkeys) \
+	index_beginscan_bitmap(index, snapshot, nkeys)
+#endif
+
+/* Going through a bitmap that is exact, page by page. */
+#if PG_VERSION_NUM >= 180000
+typedef TBMPrivateIterator ev_bitmap_iterator;
+#define ev_begin_bitmap(bitmap) tbm_begin_private_iterate(bitmap)
+#define ev_end_bitmap(iterator) tbm_end_private_iterate(iterator)
+#else
+typedef TBMIterator ev_bitmap_iterator;
+#define ev_begin_bitmap(bitmap) tbm_begin_iterate(bitmap)
+#define ev_end_bitmap(iterator) tbm_end_iterate(iterator)
+#endif
+
+/* The next page and its places, of which offsets has room for MaxHeapTuplesPerPage. */
+static inline bool
+ev_next_bitmap_page(ev_bitmap_iterator *iterator, BlockNumber *block, OffsetNumber *offsets, int *n)
+{
+#if PG_VERSION_NUM >= 180000
+	TBMIterateResult page;
+
+	if (!tbm_private_iterate(iterator, &page))
+		return false;
+	Assert(!page.lossy);
+	*block = page.blockno;
+	*n = tbm_extract_page_tuple(&page, offsets, MaxHeapTuplesPerPage);
+#else
+	TBMIterateResult *page = tbm_iterate(iterator);
+
+	if (page == NULL)
+		return false;
+	Assert(page->ntuples >= 0);
+	*block = page->blockno;
+	*n = page->ntuples;
+	memcpy(offsets, page->offsets, sizeof(OffsetNumber) * page->ntuples);
+#endif
+	return true;
+}
 
 /* Entering a row into the indexes; what an update says of them, and its row. */
 #if PG_VERSION_NUM >= 160000

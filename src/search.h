@@ -97,6 +97,7 @@ extern void read_next(const SearchFilter *filter, TimestampTz start, int64 event
 extern void read_soonest(const SearchFilter *filter, const char *condition, int first_day,
 						 int enough, CandidateList *list, bool *complete);
 extern int	first_day_of(const SearchFilter *filter);
+extern int	first_day(TimestampTz now);
 extern int	last_day(void);
 extern int	last_day_of(const SearchFilter *filter);
 extern void read_cheapest(const SearchFilter *filter, double price, int64 event_id, int n,

@@ -3,13 +3,16 @@
  * search_facets.c
  *	  search_facets(): how many events a search finds, and how they divide.
  *
- * Up to EXACT_MATCHES are counted one by one. More are estimated from a sample
- * of all events that has enough of them: one in 4, 16, 64 or 256. A value with
- * too few in the sample to be estimated within ten percent is not listed by
- * itself.
+ * Few matches are counted one by one, many by lists (facet_lists.c): all of
+ * them, or beyond MOST_DIVIDED a sample of one in 4 or 16 of all events. What has
+ * to be judged row by row (a phrase, a price, stock, a circle) is counted one by
+ * one up to EXACT_MATCHES, and beyond in a sample that has enough of them: one in
+ * 4, 16, 64 or 256. A value with too few in the sample to be estimated within ten
+ * percent is not listed by itself.
  *
  *-------------------------------------------------------------------------
  */
+#include "facet_lists.h"
 #include "search.h"
 #include "search_sql.h"
 
@@ -22,6 +25,8 @@
 #include "spi_util.h"
 
 #define EXACT_MATCHES	10000
+#define FEW_MATCHES		6000	/* sooner counted one by one than by lists */
+#define MOST_DIVIDED	60000	/* counted by lists; of a sample, some more */
 #define FEW_AROUND		40000	/* around a point, counted out of an index */
 #define SAMPLE_ENOUGH	2500	/* matches that a sample should have */
 #define FEW_IN_SAMPLE	8		/* of 256: no need to look at a finer one */
@@ -42,15 +47,6 @@ typedef struct Count
 	char		status;			/* simplehash's */
 } Count;
 
-enum
-{
-	FACET_CATEGORY,
-	FACET_MONTH,
-	FACET_PRICE,
-	FACET_CITY,
-	N_FACETS
-};
-
 static const char *const facet_names[N_FACETS] = {"category", "month", "price", "city"};
 static const char *const band_names[N_PRICE_BANDS] = {
 	"0", "0-10", "10-25", "25-50", "50-100", "100-250", "250-"
@@ -68,9 +64,11 @@ static const char *const band_names[N_PRICE_BANDS] = {
 #define SH_DECLARE
 #include "lib/simplehash.h"
 
+/* Add to a value's count: CountHeard of facet_lists.h. */
 static void
-count_value(counts_hash *counts, int facet, const char *value, int len)
+count_value(void *arg, Facet facet, const char *value, int len, int64 n)
 {
+	counts_hash *counts = arg;
 	CountKey	key = {facet, len, value};
 	Count	   *count = counts_lookup(counts, key);
 	bool		found;
@@ -82,7 +80,7 @@ count_value(counts_hash *counts, int facet, const char *value, int len)
 		count = counts_insert(counts, key, &found);
 		count->n = 0;
 	}
-	count->n++;
+	count->n += n;
 }
 
 static void
@@ -90,7 +88,7 @@ count_text(counts_hash *counts, int facet, Datum value)
 {
 	text	   *string = DatumGetTextPP(value);
 
-	count_value(counts, facet, VARDATA_ANY(string), VARSIZE_ANY_EXHDR(string));
+	count_value(counts, facet, VARDATA_ANY(string), VARSIZE_ANY_EXHDR(string), 1);
 }
 
 typedef struct FacetReceiver
@@ -112,12 +110,12 @@ receive_row(TupleTableSlot *slot, DestReceiver *self)
 	slot_getallattrs(slot);
 	count_text(counts, FACET_CATEGORY, slot->tts_values[0]);
 	month = DatumGetInt32(slot->tts_values[1]);
-	count_value(counts, FACET_MONTH, (char *) &month, sizeof(month));
+	count_value(counts, FACET_MONTH, (char *) &month, sizeof(month), 1);
 	if (!slot->tts_isnull[2])
 	{
 		char		band = price_band(slot->tts_values[2]);
 
-		count_value(counts, FACET_PRICE, &band, 1);
+		count_value(counts, FACET_PRICE, &band, 1, 1);
 	}
 	if (!slot->tts_isnull[3])
 		count_text(counts, FACET_CITY, slot->tts_values[3]);
@@ -287,9 +285,123 @@ count_by_sample(Sample *sample)
 	return about > EXACT_MATCHES && count_sample(sample, 4) > SURELY_MORE;
 }
 
-/* Count; rate is 1, or that of the sample which was counted. */
+/* Whether the terms alone say what matches on a day that is wholly asked for. */
+static bool
+is_said_by_terms(const SearchFilter *filter)
+{
+	return filter->radius < 0 && !filter->has_price && !filter->available_only &&
+		(filter->query == NULL || !filter->query->must_recheck);
+}
+
+/* Whether all that is still to come is asked for. */
+static bool
+is_all_to_come(const Sample *sample)
+{
+	const SearchFilter *filter = sample->filter;
+
+	return filter->from <= filter->now &&
+		(TIMESTAMP_IS_NOEND(filter->to) || last_day() < search_day(filter->to));
+}
+
+/* About how many match, by the terms of a sample. */
 static int64
-count_matches(const SearchFilter *filter, counts_hash **counts, int *rate)
+estimate_matches(const Sample *sample)
+{
+	int			rate = is_all_to_come(sample) ? sample_rates[0] : WEEKLY_RATE;
+
+	return rate * count_entries(sample_query(sample->condition, rate, sample->first_day,
+											 sample->last_day));
+}
+
+/*
+ * Count by lists what is on days (of a sample, in weeks) that are wholly asked
+ * for. Of all that is to come it is quicker to look at all there is, and to leave
+ * out the days before. Whether it could be done.
+ */
+static bool
+divide_days(Sample *sample, int first, int last)
+{
+	Datum		segments;
+	Datum		before = (Datum) 0;
+	int			oldest = first_day(sample->filter->now);
+
+	if (sample->rate > 1)
+		segments = sample_query(sample->condition, sample->rate, first, last);
+	else if (is_all_to_come(sample) && first - oldest <= FEW_DAYS)
+	{
+		segments = every_query(sample->condition);
+		if (first > oldest)
+			before = segment_queries(sample->condition, oldest, first - oldest);
+	}
+	else
+		segments = segment_queries(sample->condition, first, last - first + 1);
+	sample->counts = counts_create(CurrentMemoryContext, 256, NULL);
+	sample->n = divide_matches(segments, before, sample->rate, first, last, count_value,
+							   sample->counts);
+	return sample->n >= 0;
+}
+
+/* Count the rows of the days at an edge. */
+static void
+count_edge(Sample *sample, int first, int last)
+{
+	if (first <= last)
+		sample->n += count_segments(sample->filter, sample->rate > 1
+									? sample_query(sample->condition, sample->rate, first, last)
+									: segment_queries(sample->condition, first, last - first + 1),
+									sample->counts);
+}
+
+/* Count by lists, and the edges row by row. Whether it could be done. */
+static bool
+count_by_lists(Sample *sample, int64 about)
+{
+	const SearchFilter *filter = sample->filter;
+	int			first = search_day(Max(filter->from, filter->now) - 1) + 1;
+	int			last = last_day();
+
+	sample->rate = about <= MOST_DIVIDED ? 1 : about <= 5 * MOST_DIVIDED ? 4 : 16;
+	if (sample->rate > 1)
+		first = search_week_start(search_week(first + 6));
+	/* unless nothing comes after what is asked for */
+	if (!TIMESTAMP_IS_NOEND(filter->to) && last >= search_day(filter->to))
+	{
+		last = search_day(filter->to) - 1;
+		if (sample->rate > 1)
+			last = search_week_start(search_week(last + 1)) - 1;
+	}
+	if (last < first || !divide_days(sample, first, last))
+		return false;
+	count_edge(sample, sample->first_day, first - 1);
+	count_edge(sample, last + 1, sample->last_day);
+	return true;
+}
+
+/* Count one by one; false when that is too many. */
+static bool
+count_all(Sample *sample)
+{
+	const SearchFilter *filter = sample->filter;
+	int			days = sample->last_day - sample->first_day + 1;
+
+	sample->rate = 1;
+	sample->counts = counts_create(CurrentMemoryContext, 256, NULL);
+	if (sample->around)
+	{
+		sample->n = count_around(filter, sample->counts);
+		return true;
+	}
+	if (days < (last_day() - search_day(filter->now)) / 2)
+		sample->n = count_days(filter, sample->condition, sample->first_day, sample->last_day,
+							   sample->counts);
+	else
+		sample->n = count_segments(filter, every_query(sample->condition), sample->counts);
+	return sample->n >= 0 && sample->n <= EXACT_MATCHES;
+}
+
+/* Count; of the result, rate is 1, or that of the sample which was counted. */
+static Sample
+count_matches(const SearchFilter *filter)
 {
 	Sample		sample = {
 		.filter = filter,
@@ -299,26 +411,19 @@ count_matches(const SearchFilter *filter, counts_hash **counts, int *rate)
 		.around = filter->query == NULL && filter->radius >= 0 && !filter->has_price &&
 		!filter->available_only
 	};
-	int			days = sample.last_day - sample.first_day + 1;
-	int64		n = -1;
+	bool		few = false;
 
-	if (!count_by_sample(&sample))
+	if (is_said_by_terms(filter) && has_facet_lists())
 	{
-		*rate = 1;
-		*counts = counts_create(CurrentMemoryContext, 256, NULL);
-		if (sample.around)
-			return count_around(filter, *counts);
-		if (days < (last_day() - search_day(filter->now)) / 2)
-			n = count_days(filter, sample.condition, sample.first_day, sample.last_day, *counts);
-		else
-			n = count_segments(filter, every_query(sample.condition), *counts);
-		if (n >= 0 && n <= EXACT_MATCHES)
-			return n;
-		count_sample(&sample, 4);
+		int64		about = estimate_matches(&sample);
+
+		few = about <= FEW_MATCHES;
+		if (!few && count_by_lists(&sample, about))
+			return sample;
 	}
-	*counts = sample.counts;
-	*rate = sample.rate;
-	return sample.n;
+	if ((few || !count_by_sample(&sample)) && !count_all(&sample))
+		count_sample(&sample, 4);
+	return sample;
 }
 
 static int
@@ -387,26 +492,24 @@ Datum
 ev_search_facets(PG_FUNCTION_ARGS)
 {
 	SearchFilter filter = {0};
-	counts_hash *counts;
-	int			rate;
-	int64		n;
+	Sample		found;
 
 	filter.now = GetCurrentStatementStartTimestamp();
 	InitMaterializedSRF(fcinfo, 0);
 	ev_connect();
 	read_filter(&filter, fcinfo);
-	n = count_matches(&filter, &counts, &rate);
-	if (n == 0 && filter.query != NULL)
+	found = count_matches(&filter);
+	if (found.n == 0 && filter.query != NULL)
 	{
 		SearchQuery *corrected = read_corrected_query(filter.text);
 
 		if (corrected != NULL)
 		{
 			filter.query = corrected;
-			n = count_matches(&filter, &counts, &rate);
+			found = count_matches(&filter);
 		}
 	}
-	put_counts((ReturnSetInfo *) fcinfo->resultinfo, counts, n, rate);
+	put_counts((ReturnSetInfo *) fcinfo->resultinfo, found.counts, found.n, found.rate);
 	ev_finish((Datum) 0);
 	return (Datum) 0;
 }

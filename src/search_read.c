@@ -373,17 +373,30 @@ read_segments(const SearchFilter *filter, Datum segments, CandidateList *list)
 	return (int) spi_read_into(&query, values, nulls, &receiver.pub);
 }
 
-/* The first day that may have an event of the search. */
-int
-first_day_of(const SearchFilter *filter)
+/* When the first of all events starts; if_none when there is none. */
+static TimestampTz
+first_start(TimestampTz if_none)
 {
 	static SpiQuery query = SPI_QUERY(
 		"SELECT s.start_time FROM evently.event_search s"
 		" ORDER BY s.start_time, s.event_id LIMIT 1");
 
-	if (filter->from < filter->now && spi_read(&query, NULL, NULL) > 0)
-		return search_day(Max(filter->from, spi_timestamp(0, 1, 0)));
-	return search_day(filter->from);
+	return spi_read(&query, NULL, NULL) > 0 ? spi_timestamp(0, 1, if_none) : if_none;
+}
+
+/* The first day that has an event; today when there is none. */
+int
+first_day(TimestampTz now)
+{
+	return search_day(first_start(now));
+}
+
+/* The first day that may have an event of the search. */
+int
+first_day_of(const SearchFilter *filter)
+{
+	return search_day(filter->from < filter->now
+					  ? Max(filter->from, first_start(filter->from)) : filter->from);
 }
 
 /* The last day that has an event; 0 when there is none. */

@@ -25,6 +25,8 @@
 
 #include "compat.h"
 
+PG_FUNCTION_INFO_V1(ev_price_band);
+PG_FUNCTION_INFO_V1(ev_sample_class);
 PG_FUNCTION_INFO_V1(ev_search_terms);
 PG_FUNCTION_INFO_V1(ev_search_terms_by_week);
 
@@ -96,6 +98,13 @@ int
 search_week(int day)
 {
 	return Max(0, Min(day + 50000, 99999)) / 7;
+}
+
+/* The first day of a week. */
+int
+search_week_start(int week)
+{
+	return 7 * week - 50000;
 }
 
 /* The band of a price, a numeric: compared as such, which is quicker than a cast. */
@@ -355,4 +364,28 @@ Datum
 ev_search_terms(PG_FUNCTION_ARGS)
 {
 	return search_terms(fcinfo, false);
+}
+
+/* The classes of the events in a sample that is divided by week: 0 up to this one. */
+int
+sample_class_of_rate(int rate)
+{
+	return rate == 16 ? 0 : rate == 4 ? 1 : 2;
+}
+
+/* sample_class(event_id bigint) returns integer */
+Datum
+ev_sample_class(PG_FUNCTION_ARGS)
+{
+	int64		event_id = PG_GETARG_INT64(0);
+
+	PG_RETURN_INT32(sample_class_of_rate(in_sample(event_id, 16) ? 16 :
+										 in_sample(event_id, 4) ? 4 : 1));
+}
+
+/* price_band(price numeric) returns integer */
+Datum
+ev_price_band(PG_FUNCTION_ARGS)
+{
+	PG_RETURN_INT32(price_band(PG_GETARG_DATUM(0)));
 }

@@ -42,6 +42,8 @@ extern void segment_of_day(char *segment, int day);
 extern void segment_of_sample(char *segment, int rate);
 extern void segment_of_week(char *segment, int rate, int week);
 extern int	search_week(int day);
+extern int	search_week_start(int week);
+extern int	sample_class_of_rate(int rate);
 extern int	price_band(Datum price);
 extern double numeric_to_double(Datum value);
 extern int	cells_of_circle(double latitude, double longitude, double radius_m,

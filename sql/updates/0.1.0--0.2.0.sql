@@ -110,6 +110,32 @@ CREATE INDEX event_search_venue ON evently.event_search (venue_id, start_time)
 	INCLUDE (end_time, category, local_month, price_from, city);
 COMMENT ON INDEX evently.event_search_venue IS 'Events of a venue by date, with what facets count';
 
+-- Facets of many matches by lists of places (src/facet_lists.c), which need pages
+-- that are known to be all visible.
+CREATE FUNCTION evently.price_band(price numeric) RETURNS integer
+	LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE
+	SET search_path = pg_catalog, pg_temp
+	AS 'MODULE_PATHNAME', 'ev_price_band';
+COMMENT ON FUNCTION evently.price_band IS
+'Internal: the band of a price that facets count, 0 (free) to 6 (above 250)';
+
+CREATE FUNCTION evently.sample_class(event_id bigint) RETURNS integer
+	LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE
+	SET search_path = pg_catalog, pg_temp
+	AS 'MODULE_PATHNAME', 'ev_sample_class';
+COMMENT ON FUNCTION evently.sample_class IS
+'Internal: which of the samples that facets are estimated from have an event: 0: one in 16 and one in 4, 1: one in 4, 2: none';
+CREATE INDEX event_search_facets ON evently.event_search
+	(evently.sample_class(event_id), category COLLATE "C", evently.price_band(price_from), city COLLATE "C");
+CREATE INDEX event_search_month ON evently.event_search (evently.sample_class(event_id), local_month);
+COMMENT ON INDEX evently.event_search_facets IS 'For each category, price band and city the events that have it, those of the samples first: facets count these lists';
+COMMENT ON INDEX evently.event_search_month IS 'For each month the events that start in it, those of the samples first: facets count these lists';
+COMMENT ON FUNCTION evently.search_facets IS
+'How many events a search finds, and how they divide. Arguments: as search_events.
+Result: facet total (value null), category, month (YYYY-MM by the venue''s clock), price (band of the lowest listed price: above the first number, up to the second), city; the most frequent first, months in their order. Exact up to 10,000 events and wherever is_estimate is false; else estimated from a sample, and values too rare to be estimated within 10 % are added up under a null value. Errors: 22023 bad argument.';
+ALTER TABLE evently.event_search
+	SET (autovacuum_vacuum_scale_factor = 0.05, autovacuum_vacuum_insert_scale_factor = 0.05);
+
 /*
  * Reports. The views are made anew, because columns were renamed, and one that
  * named the buyer is gone: give grants on them again, and drop views of your own
