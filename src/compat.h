@@ -52,7 +52,7 @@
 	index_beginscan_bitmap(index, snapshot, nkeys)
 #endif
 
-/* Going through a bitmap that is exact, page by page. */
+/* Going through a bitmap page by page. */
 #if PG_VERSION_NUM >= 180000
 typedef TBMPrivateIterator ev_bitmap_iterator;
 #define ev_begin_bitmap(bitmap) tbm_begin_private_iterate(bitmap)
@@ -63,7 +63,10 @@ typedef TBMIterator ev_bitmap_iterator;
 #define ev_end_bitmap(iterator) tbm_end_iterate(iterator)
 #endif
 
-/* The next page and its places, of which offsets has room for MaxHeapTuplesPerPage. */
+/*
+ * The next page and its places, of which offsets has room for MaxHeapTuplesPerPage.
+ * Only for bitmaps that never forget places, and conditions that GIN answers exactly.
+ */
 static inline bool
 ev_next_bitmap_page(ev_bitmap_iterator *iterator, BlockNumber *block, OffsetNumber *offsets, int *n)
 {
@@ -72,7 +75,8 @@ ev_next_bitmap_page(ev_bitmap_iterator *iterator, BlockNumber *block, OffsetNumb
 
 	if (!tbm_private_iterate(iterator, &page))
 		return false;
-	Assert(!page.lossy);
+	if (page.lossy)
+		elog(ERROR, "places on block %u have been forgotten", page.blockno);
 	*block = page.blockno;
 	*n = tbm_extract_page_tuple(&page, offsets, MaxHeapTuplesPerPage);
 #else
@@ -80,7 +84,8 @@ ev_next_bitmap_page(ev_bitmap_iterator *iterator, BlockNumber *block, OffsetNumb
 
 	if (page == NULL)
 		return false;
-	Assert(page->ntuples >= 0);
+	if (page->ntuples < 0)
+		elog(ERROR, "places on block %u have been forgotten", page->blockno);
 	*block = page->blockno;
 	*n = page->ntuples;
 	memcpy(offsets, page->offsets, sizeof(OffsetNumber) * page->ntuples);

@@ -94,16 +94,29 @@ has_facet_lists(void)
 		is_usable("event_search_month", BTREE_AM_OID);
 }
 
-/* Told of the places that some segments have. */
-typedef void (*PlacesHeard) (TIDBitmap *places, void *arg);
+/* Told of n places on a page, in their order. */
+typedef void (*PageHeard) (MatchBits *matches, BlockNumber block, const OffsetNumber *offsets, int n);
+
+static void
+tell_pages(TIDBitmap *places, PageHeard heard, MatchBits *matches)
+{
+	ev_bitmap_iterator *iterator = ev_begin_bitmap(places);
+	OffsetNumber offsets[MaxHeapTuplesPerPage];
+	BlockNumber block;
+	int			n;
+
+	while (ev_next_bitmap_page(iterator, &block, offsets, &n))
+		heard(matches, block, offsets, n);
+	ev_end_bitmap(iterator);
+}
 
 /*
  * Look some segments up in the index of terms (an array of tsquery); how many
- * entries that gave. The places are told of some thousands at a time: as one
- * bitmap they would take long to be put in order.
+ * entries that gave. Their pages are told of some thousand entries at a time: as
+ * one bitmap they would take long to be put in order. heard may be NULL.
  */
 static int64
-read_terms(Datum segments, Snapshot snapshot, PlacesHeard heard, void *arg)
+read_terms(Datum segments, Snapshot snapshot, PageHeard heard, MatchBits *matches)
 {
 	Relation	index = index_open(relation_of_evently("event_search_terms"), AccessShareLock);
 	IndexScanDesc scan = ev_index_beginscan_bitmap(index, snapshot, 1);
@@ -130,7 +143,8 @@ read_terms(Datum segments, Snapshot snapshot, PlacesHeard heard, void *arg)
 			continue;
 		n += untold;
 		untold = 0;
-		heard(places, arg);
+		if (heard != NULL)
+			tell_pages(places, heard, matches);
 		tbm_free(places);
 		places = NULL;
 	}
@@ -139,16 +153,11 @@ read_terms(Datum segments, Snapshot snapshot, PlacesHeard heard, void *arg)
 	return n;
 }
 
-static void
-ignore_places(TIDBitmap *places pg_attribute_unused(), void *arg pg_attribute_unused())
-{
-}
-
 /* How many rows the index of terms gives for some segments, dead ones included. */
 int64
 count_entries(Datum segments)
 {
-	return read_terms(segments, GetActiveSnapshot(), ignore_places, NULL);
+	return read_terms(segments, GetActiveSnapshot(), NULL, NULL);
 }
 
 /* What is newer than the bits has none. */
@@ -212,48 +221,27 @@ make_room(MatchBits *matches, OffsetNumber offset)
 		pfree(old.bits);
 }
 
-/* Set the places' bits: PlacesHeard. */
 static void
-set_bits(TIDBitmap *places, void *arg)
+set_bits(MatchBits *matches, BlockNumber block, const OffsetNumber *offsets, int n)
 {
-	MatchBits  *matches = arg;
-	ev_bitmap_iterator *iterator = ev_begin_bitmap(places);
-	OffsetNumber offsets[MaxHeapTuplesPerPage];
-	BlockNumber block;
-	int			n;
-
-	while (ev_next_bitmap_page(iterator, &block, offsets, &n))
+	if (!has_bit_for(matches, block, offsets[n - 1]))
+		make_room(matches, offsets[n - 1]);
+	for (int i = 0; i < n; i++)
+		set_match(matches, block, offsets[i], true);
+	if (matches->nlookups <= MOST_LOOKED_UP &&
+		!VM_ALL_VISIBLE(matches->table, block, &matches->map))
 	{
-		/* in the order of their places */
-		if (!has_bit_for(matches, block, offsets[n - 1]))
-			make_room(matches, offsets[n - 1]);
-		for (int i = 0; i < n; i++)
-			set_match(matches, block, offsets[i], true);
-		if (matches->nlookups <= MOST_LOOKED_UP &&
-			!VM_ALL_VISIBLE(matches->table, block, &matches->map))
-		{
-			matches->unsure = lappend_int(matches->unsure, (int) block);
-			matches->nlookups += n;
-		}
+		matches->unsure = lappend_int(matches->unsure, (int) block);
+		matches->nlookups += n;
 	}
-	ev_end_bitmap(iterator);
 }
 
-/* Take the places' bits away: PlacesHeard. */
 static void
-clear_bits(TIDBitmap *places, void *arg)
+clear_bits(MatchBits *matches, BlockNumber block, const OffsetNumber *offsets, int n)
 {
-	MatchBits  *matches = arg;
-	ev_bitmap_iterator *iterator = ev_begin_bitmap(places);
-	OffsetNumber offsets[MaxHeapTuplesPerPage];
-	BlockNumber block;
-	int			n;
-
-	while (ev_next_bitmap_page(iterator, &block, offsets, &n))
-		for (int i = 0; i < n; i++)
-			if (has_bit_for(matches, block, offsets[i]))
-				set_match(matches, block, offsets[i], false);
-	ev_end_bitmap(iterator);
+	for (int i = 0; i < n; i++)
+		if (has_bit_for(matches, block, offsets[i]))
+			set_match(matches, block, offsets[i], false);
 }
 
 /* Take away the bits of what the snapshot does not see. */
