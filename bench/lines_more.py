@@ -7,6 +7,8 @@ from harness import (BENCH, Figure, Load, Measured, Peer, Redis, Sample, in_roun
                      run, say)
 from lines_sell import STOCK, checks, load_orders, ours
 
+MOST_CALLS = 25_000     # that all clients together can make in a second
+
 
 def per_second(seconds, redis, *words, **options):
     """As many requests to Redis as fill the time."""
@@ -65,14 +67,14 @@ def order(server, settings):
     ], measured, checks(server, floor)
 
 
-def calls_of_a_client(seconds):
+def calls_of_a_client(clients, seconds):
     """More than a client can make in a run and the two seconds before it counts."""
-    return int((seconds + 2) * 400)
+    return int((seconds + 2) * MOST_CALLS / clients)
 
 
 def each_once(server, name, call, clients, seconds, first=0, **variables):
     """A load whose calls have a number of their own, :n, counted from first."""
-    each = calls_of_a_client(seconds)
+    each = calls_of_a_client(clients, seconds)
     bases = itertools.count(first, clients * each)
     script = '\\set i :i + 1\n\\set n :base + :client_id * :each + :i\n' + call
     return Load(name, lambda: pgbench(server, script, clients, seconds, i=0, base=next(bases), each=each, **variables))
@@ -82,7 +84,7 @@ def door(server, settings):
     """The event is about to start; every scan is of another ticket."""
     clients = 32
     # For the rounds and one to warm up; the JWS take the second half.
-    half = clients * calls_of_a_client(settings.seconds) * (settings.rounds + 1)
+    half = clients * calls_of_a_client(clients, settings.seconds) * (settings.rounds + 1)
     event, tier = server.put_on_sale(STOCK)
     server.psql(f"""
         UPDATE evently.events SET start_time = now() + interval '1 hour', end_time = now() + interval '5 hours',

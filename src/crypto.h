@@ -15,7 +15,7 @@
 #define EV_SHA256_BYTES		32
 
 /* A key as libcrypto holds it, in malloc's memory: to be freed. */
-typedef struct evp_pkey_st CryptoKey;
+typedef struct CryptoKey CryptoKey;
 
 extern bool crypto_make_key(uint8 *private_key, uint8 *public_key);
 extern CryptoKey *crypto_load_private_key(const uint8 *private_key, const uint8 *public_key);
