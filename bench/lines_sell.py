@@ -151,7 +151,7 @@ def snapshot(server, settings):
 def history(server, settings):
     """Peers where many tickets are sold already."""
     sold, stock = settings.history, 10 * settings.history
-    event, tier = server.put_on_sale(stock)
+    event, tier = server.put_on_sale(STOCK)
     load_orders(server, event, tier, sold)
     clients = 32
     peers = [Peer(server, 'counter').setup(stock, ['sold'], sold=sold),
