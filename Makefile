@@ -124,7 +124,7 @@ demo-stop:
 
 bench:
 	bench/run $(if $(QUICK),--quick)
-	$(if $(QUICK),SIZES=1000 ROUNDS=1) bench/search
+	$(if $(QUICK),SIZES=1000 ROUNDS=1 RESULT=quick.search) bench/search
 
 bench-search bench-reports:
 	bench/$(@:bench-%=%)

@@ -141,14 +141,23 @@ class Sample:
         return Sample(rate, pick(0.50), pick(0.95), pick(0.99), cpu)
 
 
+def skipped_time(seconds):
+    return min(2, seconds / 2)
+
+
+def run_time(seconds):
+    """How long pgbench runs, in whole seconds."""
+    return math.ceil(seconds + skipped_time(seconds))
+
+
 def pgbench(server, script, clients, seconds=None, transactions=None, per_call=1, **variables):
     """Load by pgbench; script is its text. What the first two seconds bring does
     not count: connections and plans are made then. Latencies in ms."""
     with tempfile.TemporaryDirectory() as folder:
         path = pathlib.Path(folder) / 'script'
         path.write_text(script)
-        skipped = min(2, seconds / 2) if seconds else 0
-        how_long = ['-T', math.ceil(seconds + skipped)] if seconds else ['-t', transactions]
+        skipped = skipped_time(seconds) if seconds else 0
+        how_long = ['-T', run_time(seconds)] if seconds else ['-t', transactions]
         command = server.command('pgbench', '-n', '-M', 'prepared', '-c', clients, '-j', min(clients, 2), *how_long,
                                  '--log', '--log-prefix', f'{folder}/log',
                                  *(x for k, v in variables.items() for x in ('-D', f'{k}={v}')),

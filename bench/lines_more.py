@@ -4,7 +4,7 @@ import json
 import time
 
 from harness import (BENCH, Figure, Load, Measured, Peer, Redis, Sample, in_rounds, pgbench, pgbench_load,
-                     run, say)
+                     run, run_time, say)
 from lines_sell import STOCK, checks, load_orders, ours
 
 MOST_CALLS = 25_000     # that all clients together can make in a second
@@ -68,8 +68,8 @@ def order(server, settings):
 
 
 def calls_of_a_client(clients, seconds):
-    """More than a client can make in a run and the two seconds before it counts."""
-    return int((seconds + 2) * MOST_CALLS / clients)
+    """More than a client can make in a run and the time before it counts."""
+    return int(run_time(seconds) * MOST_CALLS / clients)
 
 
 def each_once(server, name, call, clients, seconds, first=0, **variables):
