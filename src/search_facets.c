@@ -234,6 +234,7 @@ typedef struct Sample
 	const char *condition;
 	int			first_day;
 	int			last_day;
+	int			end_day;		/* the last that has any event */
 	bool		around;			/* count_around() can do it */
 	counts_hash *counts;
 	int64		n;
@@ -300,7 +301,7 @@ is_all_to_come(const Sample *sample)
 	const SearchFilter *filter = sample->filter;
 
 	return filter->from <= filter->now &&
-		(TIMESTAMP_IS_NOEND(filter->to) || last_day() < search_day(filter->to));
+		(TIMESTAMP_IS_NOEND(filter->to) || sample->end_day < search_day(filter->to));
 }
 
 /* About how many match, by the terms of a sample. */
@@ -311,6 +312,15 @@ estimate_matches(const Sample *sample)
 
 	return rate * count_entries(sample_query(sample->condition, rate, sample->first_day,
 											 sample->last_day));
+}
+
+/* The segments of some days: of all events, or of a sample. */
+static Datum
+segments_of(const Sample *sample, int first, int last)
+{
+	return sample->rate > 1
+		? sample_query(sample->condition, sample->rate, first, last)
+		: segment_queries(sample->condition, first, last - first + 1);
 }
 
 /*
@@ -325,16 +335,14 @@ divide_days(Sample *sample, int first, int last)
 	Datum		before = (Datum) 0;
 	int			oldest = first_day(sample->filter->now);
 
-	if (sample->rate > 1)
-		segments = sample_query(sample->condition, sample->rate, first, last);
-	else if (is_all_to_come(sample) && first - oldest <= FEW_DAYS)
+	if (sample->rate == 1 && is_all_to_come(sample) && first - oldest <= FEW_DAYS)
 	{
 		segments = every_query(sample->condition);
 		if (first > oldest)
 			before = segment_queries(sample->condition, oldest, first - oldest);
 	}
 	else
-		segments = segment_queries(sample->condition, first, last - first + 1);
+		segments = segments_of(sample, first, last);
 	sample->counts = counts_create(CurrentMemoryContext, 256, NULL);
 	sample->n = divide_matches(segments, before, sample->rate, first, last, count_value,
 							   sample->counts);
@@ -346,10 +354,7 @@ static void
 count_edge(Sample *sample, int first, int last)
 {
 	if (first <= last)
-		sample->n += count_segments(sample->filter, sample->rate > 1
-									? sample_query(sample->condition, sample->rate, first, last)
-									: segment_queries(sample->condition, first, last - first + 1),
-									sample->counts);
+		sample->n += count_segments(sample->filter, segments_of(sample, first, last), sample->counts);
 }
 
 /* Count by lists, and the edges row by row. Whether it could be done. */
@@ -358,7 +363,7 @@ count_by_lists(Sample *sample, int64 about)
 {
 	const SearchFilter *filter = sample->filter;
 	int			first = search_day(Max(filter->from, filter->now) - 1) + 1;
-	int			last = last_day();
+	int			last = sample->end_day;
 
 	sample->rate = about <= MOST_DIVIDED ? 1 : about <= 5 * MOST_DIVIDED ? 4 : 16;
 	if (sample->rate > 1)
@@ -391,7 +396,7 @@ count_all(Sample *sample)
 		sample->n = count_around(filter, sample->counts);
 		return true;
 	}
-	if (days < (last_day() - search_day(filter->now)) / 2)
+	if (days < (sample->end_day - search_day(filter->now)) / 2)
 		sample->n = count_days(filter, sample->condition, sample->first_day, sample->last_day,
 							   sample->counts);
 	else
@@ -408,6 +413,7 @@ count_matches(const SearchFilter *filter)
 		.condition = filter_condition(filter, TERM_WORD),
 		.first_day = first_day_of(filter),
 		.last_day = last_day_of(filter),
+		.end_day = last_day(),
 		.around = filter->query == NULL && filter->radius >= 0 && !filter->has_price &&
 		!filter->available_only
 	};
