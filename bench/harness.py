@@ -68,7 +68,7 @@ class Server:
         install = os.environ.get('EVENTLY_DESTDIR')
         if not install:
             install = self.folder / 'install'
-            run('make', '-s', 'all', cwd=ROOT)
+            run('make', '-s', f'-j{os.cpu_count()}', 'all', cwd=ROOT)
             run('make', '-s', 'install', f'DESTDIR={install}', cwd=ROOT)
         run('make', '-s', f'PG_CONFIG={PG_CONFIG}', cwd=BENCH)
         for library in ('floor.so', 'slow_fsync.so'):
@@ -114,8 +114,8 @@ class Server:
     def processor_seconds(self):
         """What all backends that have ended took, pgbench's among them."""
         while self.psql("SELECT pid FROM pg_stat_activity WHERE application_name = 'pgbench'"):
-            time.sleep(0.1)
-        time.sleep(0.1)
+            time.sleep(0.02)
+        time.sleep(0.05)
         pid = (self.host / 'data/postmaster.pid').read_text().split('\n')[0]
         times = pathlib.Path(f'/proc/{pid}/stat').read_text().rpartition(')')[2].split()[13:15]
         return sum(map(int, times)) / os.sysconf('SC_CLK_TCK')

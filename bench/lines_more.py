@@ -83,8 +83,8 @@ def each_once(server, name, call, clients, seconds, first=0, **variables):
 def door(server, settings):
     """The event is about to start; every scan is of another ticket."""
     clients = 32
-    # For the rounds and one to warm up; the JWS take the second half.
-    half = clients * calls_of_a_client(clients, settings.seconds) * (settings.rounds + 1)
+    # For the rounds and one to warm up (in_rounds); the JWS take the second half.
+    half = clients * calls_of_a_client(clients, settings.seconds) * (settings.rounds + (settings.rounds > 1))
     event, tier = server.put_on_sale(STOCK)
     server.psql(f"""
         UPDATE evently.events SET start_time = now() + interval '1 hour', end_time = now() + interval '5 hours',
@@ -122,7 +122,7 @@ def door(server, settings):
 def validate(server, settings):
     """Looking at a ticket, one connection, Unix sockets."""
     event, tier = server.put_on_sale(STOCK)
-    tickets = 100_000
+    tickets = settings.tickets
     load_orders(server, event, tier, tickets)
     server.psql('VACUUM ANALYZE')
     script = f"\\set n random(1, {tickets})\nSELECT result FROM evently.validate_ticket(md5(:tier || '-' || :n)::uuid::text, :event);"
@@ -203,7 +203,7 @@ def holds(server, settings):
     one, _ = release(1)
     two, _ = release(2)
     event, tier = server.put_on_sale(STOCK)
-    sale = ours(server, event, tier, 32, max(min(one / 2, 10), 1))
+    sale = ours(server, event, tier, 32, max(min(one / 2, 10), 0.5))
     sale.measure()
     alone = [sale.measure() for _ in range(2)]
     _, beside = release(1, sale.measure)
@@ -247,8 +247,8 @@ def book(server, settings):
 
 
 def trending(server, settings):
-    """The ten best sellers of 10,000 events."""
-    events = 10_000
+    """The ten best sellers of thousands of events."""
+    events = settings.events
     server.psql(run(BENCH / 'generate-events', events))
     server.psql('SELECT evently.rebuild_search(); VACUUM ANALYZE')
     server.psql((BENCH / 'sales.sql').read_text())
@@ -261,7 +261,7 @@ def trending(server, settings):
                  Load('redis ZREVRANGE 0 9', per_second(settings.seconds, redis, *top, clients=1))]
         measured = in_rounds('trending', loads, settings.rounds)
     return [
-        Figure('trending', 'trending_events(10) p50 ÷ Redis ZREVRANGE p50, one client, 10,000 events', measured['trending_events(10)'].ratio_to(measured['redis ZREVRANGE 0 9'], 'p50')),
+        Figure('trending', f'trending_events(10) p50 ÷ Redis ZREVRANGE p50, one client, {events:,} events', measured['trending_events(10)'].ratio_to(measured['redis ZREVRANGE 0 9'], 'p50')),
     ], measured, ['nothing: bench/sales.sql enters only what discovery reads']
 
 

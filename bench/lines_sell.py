@@ -227,19 +227,20 @@ def millions(server, settings):
 def bloat(server, settings):
     """Whether the shards' table stays small while it is updated without end."""
     event, tier = server.put_on_sale(STOCK)
-    load = ours(server, event, tier, 32, settings.bloat / 10)
+    load = ours(server, event, tier, 32, settings.bloat_step)
+    parts = int(settings.bloat / settings.bloat_step)
     rows, sizes = {}, []
-    for i in range(10):
+    for i in range(parts):
         sample = load.measure()
         sizes.append(int(server.psql("SELECT pg_table_size('evently.inventory_shards')")) // 1024)
-        rows[f'part {i + 1} of 10, shards {sizes[-1]} kB'] = sample
+        rows[f'part {i + 1} of {parts}, shards {sizes[-1]} kB'] = sample
         say(f'bloat: {sample.rate:,.0f}/s, shards {sizes[-1]} kB')
     # A version of a row takes 40 bytes and a line pointer of 4.
     written = int(server.psql("SELECT 44 * n_tup_upd FROM pg_stat_user_tables WHERE relname = 'inventory_shards'"))
     return [
         Figure('bloat', f'shards after {settings.bloat} s of updates ÷ the versions written meanwhile, in bytes', 1024 * sizes[-1] / written, '≤ 0.02', note=f'{sizes[-1]} kB'),
-        Figure('bloat', '… ÷ after half of them', sizes[-1] / sizes[4]),
-        Figure('bloat', f'rate in the last tenth of {settings.bloat} s ÷ in the first',
+        Figure('bloat', '… ÷ after half of them', sizes[-1] / sizes[parts // 2 - 1]),
+        Figure('bloat', f'rate in the last {settings.bloat_step:g} s of {settings.bloat} s ÷ in the first',
                rows[list(rows)[-1]].rate / rows[list(rows)[0]].rate),
     ], rows, checks(server)
 
