@@ -78,6 +78,13 @@ open_known_table(KnownTable *known, const char *table, const char *index, LOCKMO
 	}
 }
 
+/* The block behind the last one that has places; 0 where rows have none. */
+BlockNumber
+end_of_places(Relation table)
+{
+	return table->rd_tableam == GetHeapamTableAmRoutine() ? RelationGetNumberOfBlocks(table) : 0;
+}
+
 /*
  * Whether the table has such a place. A version found there may be another row's
  * by now: the caller looks at the key. If that is right the row is, because of
@@ -86,6 +93,5 @@ open_known_table(KnownTable *known, const char *table, const char *index, LOCKMO
 bool
 is_place(Relation table, ItemPointer tid)
 {
-	return table->rd_tableam == GetHeapamTableAmRoutine() && ItemPointerIsValid(tid) &&
-		ItemPointerGetBlockNumber(tid) < RelationGetNumberOfBlocks(table);
+	return ItemPointerIsValid(tid) && ItemPointerGetBlockNumber(tid) < end_of_places(table);
 }

@@ -10,6 +10,7 @@
 
 #include "postgres.h"
 
+#include "storage/block.h"
 #include "storage/itemptr.h"
 #include "storage/lockdefs.h"
 #include "utils/relcache.h"
@@ -29,6 +30,7 @@ typedef void (*LearnTable) (void *arg, Relation table);
 
 extern Relation open_known_table(KnownTable *known, const char *table, const char *index,
 								 LOCKMODE mode, LearnTable learn, void *arg);
+extern BlockNumber end_of_places(Relation table);
 extern bool is_place(Relation table, ItemPointer tid);
 
 #endif							/* EVENTLY_KNOWN_TABLE_H */

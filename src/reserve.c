@@ -64,15 +64,6 @@ find_order_by_key(const Request *request, int64 *order_id, Refusal *refusal)
 }
 
 static bool
-add_available(TupleTableSlot *shard, void *sum)
-{
-	bool		isnull;
-
-	*(int64 *) sum += DatumGetInt32(slot_getattr(shard, EV_SHARD_AVAILABLE, &isnull));
-	return true;
-}
-
-static bool
 note_one(TupleTableSlot *order pg_attribute_unused(), void *found)
 {
 	*(bool *) found = true;
@@ -85,17 +76,13 @@ note_one(TupleTableSlot *order pg_attribute_unused(), void *found)
  * goes without a statement.
  */
 static bool
-read_stock_without_lapsed(int64 event_id, int64 tier_id, TimestampTz now, int64 *available)
+read_stock_without_lapsed(int64 event_id, int64 tier_id, int shards, TimestampTz now, int64 *available)
 {
 	Snapshot	snapshot = RegisterSnapshot(GetLatestSnapshot());
-	ScanKeyData tier;
 	ScanKeyData lapsed[2];
 	bool		has_lapsed = false;
 
-	*available = 0;
-	ScanKeyInit(&tier, 1, BTEqualStrategyNumber, F_INT8EQ, Int64GetDatum(tier_id));
-	scan_rows("inventory_shards", "inventory_shards_pkey", &tier, 1, snapshot, add_available,
-			  available);
+	*available = read_shard_rows(tier_id, shards, snapshot);
 	ScanKeyInit(&lapsed[0], 1, BTEqualStrategyNumber, F_INT8EQ, Int64GetDatum(event_id));
 	ScanKeyInit(&lapsed[1], 2, BTLessEqualStrategyNumber, F_TIMESTAMPTZ_LE, TimestampTzGetDatum(now));
 	scan_rows("orders", "orders_pending", lapsed, 2, snapshot, note_one, &has_lapsed);
@@ -110,8 +97,8 @@ read_stock_without_lapsed(int64 event_id, int64 tier_id, TimestampTz now, int64 
  * refusal: the subqueries and OFFSET 0 leave it one way, from the lapsed holds on.
  */
 void
-read_stock_and_lapsed(const StockPlan *plan, int64 event_id, int64 tier_id, TimestampTz now,
-					  int64 *available, int64 *lapsed)
+read_stock_and_lapsed(const StockPlan *plan, int64 event_id, int64 tier_id, int shards,
+					  TimestampTz now, int64 *available, int64 *lapsed)
 {
 	static SpiQuery query = SPI_QUERY(
 		"SELECT (SELECT coalesce(sum(s.available), 0) FROM evently.inventory_shards s"
@@ -129,7 +116,7 @@ read_stock_and_lapsed(const StockPlan *plan, int64 event_id, int64 tier_id, Time
 	};
 
 	*lapsed = 0;
-	if (read_stock_without_lapsed(event_id, tier_id, now, available))
+	if (read_stock_without_lapsed(event_id, tier_id, shards, now, available))
 		return;
 	(void) spi_read_fresh(&query, values, NULL);
 	*available = spi_int64(0, 1);
@@ -286,7 +273,8 @@ plan_stock(StockPlan *plan, EventTerms *event, const Selection *selections, int 
 				 plan->changes[lacking].tier_id);
 
 		wanted = plan->changes[lacking].wanted - plan->changes[lacking].added;
-		read_stock_and_lapsed(plan, event->event_id, lacked->tier_id, now, &available, &lapsed);
+		read_stock_and_lapsed(plan, event->event_id, lacked->tier_id, plan->changes[lacking].shards,
+							  now, &available, &lapsed);
 		if (available >= wanted)
 			continue;
 		/* Where somebody waits, lapsed holds are not for those who do not. */

@@ -32,8 +32,8 @@ typedef struct StockPlan
 } StockPlan;
 
 extern bool find_order_by_key(const Request *request, int64 *order_id, Refusal *refusal);
-extern void read_stock_and_lapsed(const StockPlan *plan, int64 event_id, int64 tier_id, TimestampTz now,
-								  int64 *available, int64 *lapsed);
+extern void read_stock_and_lapsed(const StockPlan *plan, int64 event_id, int64 tier_id, int shards,
+								  TimestampTz now, int64 *available, int64 *lapsed);
 extern bool begin_reclaim(StockPlan *plan);
 extern void end_reclaim(StockPlan *plan);
 extern bool plan_stock(StockPlan *plan, EventTerms *event, const Selection *selections, int n,

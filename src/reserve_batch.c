@@ -339,8 +339,8 @@ could_have_more(const Batch *batch, TierWish *wish)
 	wish->covered = change->covered;
 	if (wish->covered >= change->wanted - change->added)
 		return false;
-	read_stock_and_lapsed(&batch->plan, wish->event_id, wish->tier_id, batch->now,
-						  &available, &lapsed);
+	read_stock_and_lapsed(&batch->plan, wish->event_id, wish->tier_id, change->shards,
+						  batch->now, &available, &lapsed);
 	/* Where somebody waits, lapsed holds are not for those who do not. */
 	if (lapsed > 0 && somebody_waits(wish->tier_id, batch->now))
 		lapsed = 0;
@@ -358,8 +358,8 @@ reclaim_for_wish(Batch *batch, const TierWish *wish)
 
 	if (missing <= 0)
 		return;
-	read_stock_and_lapsed(&batch->plan, wish->event_id, wish->tier_id, batch->now,
-						  &available, &lapsed);
+	read_stock_and_lapsed(&batch->plan, wish->event_id, wish->tier_id, change->shards,
+						  batch->now, &available, &lapsed);
 	if (lapsed > 0 && !somebody_waits(wish->tier_id, batch->now))
 		reclaim_for_tier(&batch->plan, wish->event_id, wish->tier_id, Min(missing, lapsed),
 						 batch->now);

@@ -1,7 +1,7 @@
 /*-------------------------------------------------------------------------
  *
  * shard_row.c
- *	  Changing a shard's row without a statement.
+ *	  Reading and changing shards' rows without a statement.
  *
  * Each reservation changes one shard. Starting and ending a kept plan for that
  * costs about twice the change itself, so at READ COMMITTED the row is found
@@ -12,6 +12,10 @@
  * somebody's old snapshot keeps alive, the oldest first: after minutes of a sale
  * thousands. So each backend remembers where it left the rows that it changed
  * last, and looks there before.
+ *
+ * Each refusal reads all shards of a tier, and in a rush that is over nearly all
+ * calls are refused. So a backend remembers where it found the rows of the tier
+ * that it read last, and goes through their pages instead of the index.
  *
  *-------------------------------------------------------------------------
  */
@@ -36,9 +40,11 @@
 #include "utils/snapmgr.h"
 
 #include "compat.h"
+#include "inventory.h"
 #include "known_table.h"
+#include "row_fetch.h"
 
-static KnownTable shards;
+static KnownTable known_shards;
 
 /* Where this backend has left rows; a place may have become another row's. */
 #define MAX_PLACES 64
@@ -103,7 +109,7 @@ static bool
 find_row_by_index(Relation table, int64 tier_id, int shard, Snapshot snapshot,
 				  TupleTableSlot *slot)
 {
-	Relation	index = index_open(shards.index, AccessShareLock);
+	Relation	index = index_open(known_shards.index, AccessShareLock);
 	IndexScanDesc scan = ev_index_beginscan(table, index, snapshot, 2);
 	ScanKeyData keys[2];
 	bool		found;
@@ -126,6 +132,105 @@ find_row(Relation table, int64 tier_id, int shard, Snapshot snapshot, TupleTable
 	if (!find_row_in_place(table, tier_id, shard, snapshot, slot) &&
 		!find_row_by_index(table, tier_id, shard, snapshot, slot))
 		elog(ERROR, "tier " INT64_FORMAT " has no shard %d", tier_id, shard);
+}
+
+/*
+ * Where this backend found the rows of the tier that it read last, by number of
+ * the shard; a place may have become another row's.
+ */
+static struct
+{
+	int64		tier_id;
+	int			n;
+	ItemPointerData tids[EV_MAX_SHARDS];
+}			last_read;
+
+/* The stock of all shards, if each is where it was the last time. */
+static bool
+read_in_places(int64 tier_id, int shards, Snapshot snapshot, int64 *sum)
+{
+	Relation	table;
+	BlockNumber end;
+	Buffer		buffer = InvalidBuffer;
+	int			n;
+
+	if (last_read.tier_id != tier_id || last_read.n != shards)
+		return false;
+	table = open_known_table(&known_shards, "inventory_shards", "inventory_shards_pkey",
+							 AccessShareLock, NULL, NULL);
+	end = end_of_places(table);
+	*sum = 0;
+	for (n = 0; n < shards; n++)
+	{
+		ItemPointer tid = &last_read.tids[n];
+		BlockNumber block = ItemPointerGetBlockNumber(tid);
+		OffsetNumber offset = ItemPointerGetOffsetNumber(tid);
+		TupleDesc	desc = RelationGetDescr(table);
+		ItemId		item;
+		HeapTupleData row;
+		bool		isnull;
+
+		if (block >= end)
+			break;
+		if (!BufferIsValid(buffer) || BufferGetBlockNumber(buffer) != block)
+		{
+			if (BufferIsValid(buffer))
+				UnlockReleaseBuffer(buffer);
+			buffer = ReadBuffer(table, block);
+			LockBuffer(buffer, BUFFER_LOCK_SHARE);
+		}
+		if (offset > PageGetMaxOffsetNumber(BufferGetPage(buffer)))
+			break;
+		item = PageGetItemId(BufferGetPage(buffer), offset);
+		if (!ItemIdIsNormal(item))
+			break;
+		row.t_data = (HeapTupleHeader) PageGetItem(BufferGetPage(buffer), item);
+		row.t_len = ItemIdGetLength(item);
+		row.t_tableOid = RelationGetRelid(table);
+		row.t_self = *tid;
+		if (!HeapTupleSatisfiesVisibility(&row, snapshot, buffer) ||
+			DatumGetInt64(heap_getattr(&row, EV_SHARD_TIER, desc, &isnull)) != tier_id ||
+			DatumGetInt16(heap_getattr(&row, EV_SHARD_NUMBER, desc, &isnull)) != n)
+			break;
+		*sum += DatumGetInt32(heap_getattr(&row, EV_SHARD_AVAILABLE, desc, &isnull));
+	}
+	if (BufferIsValid(buffer))
+		UnlockReleaseBuffer(buffer);
+	table_close(table, NoLock);
+	return n == shards;
+}
+
+/* A row that the index leads to: in the order of the shards' numbers. */
+static bool
+hear_row(TupleTableSlot *row, void *sum)
+{
+	bool		isnull;
+	int			shard = DatumGetInt16(slot_getattr(row, EV_SHARD_NUMBER, &isnull));
+
+	if (shard == last_read.n)
+		last_read.tids[last_read.n++] = row->tts_tid;
+	*(int64 *) sum += DatumGetInt32(slot_getattr(row, EV_SHARD_AVAILABLE, &isnull));
+	return true;
+}
+
+/*
+ * What all shards of a tier have, by a snapshot. At the higher isolation levels
+ * by the index, so that SERIALIZABLE knows what was looked for.
+ */
+int64
+read_shard_rows(int64 tier_id, int shards, Snapshot snapshot)
+{
+	ScanKeyData key;
+	int64		sum = 0;
+
+	if (!IsolationUsesXactSnapshot() && read_in_places(tier_id, shards, snapshot, &sum))
+		return sum;
+	sum = 0;
+	last_read.tier_id = tier_id;
+	last_read.n = 0;
+	ScanKeyInit(&key, EV_SHARD_TIER, BTEqualStrategyNumber, F_INT8EQ, Int64GetDatum(tier_id));
+	scan_rows("inventory_shards", "inventory_shards_pkey", &key, 1, snapshot, hear_row, &sum);
+	return sum;
 }
 
 /*
@@ -163,7 +268,7 @@ change_shard_row(int64 tier_id, int shard, int32 delta)
 	PreventCommandIfReadOnly("UPDATE");
 	PreventCommandIfParallelMode("UPDATE");
 	Assert(!IsolationUsesXactSnapshot());
-	table = open_known_table(&shards, "inventory_shards", "inventory_shards_pkey", RowExclusiveLock,
+	table = open_known_table(&known_shards, "inventory_shards", "inventory_shards_pkey", RowExclusiveLock,
 							 NULL, NULL);
 	slot = table_slot_create(table, NULL);
 	changed = MakeSingleTupleTableSlot(RelationGetDescr(table), &TTSOpsVirtual);

@@ -95,13 +95,14 @@ check_may_join(EventTerms *event, const Selection *wanted, int64 user_id, Timest
  * those in line.
  */
 static void
-check_cannot_serve(int64 event_id, const Selection *wanted, TimestampTz now)
+check_cannot_serve(EventTerms *event, const Selection *wanted, TimestampTz now)
 {
 	static const StockPlan no_plan = {0};
 	int64		available;
 	int64		lapsed;
 
-	read_stock_and_lapsed(&no_plan, event_id, wanted->tier_id, now, &available, &lapsed);
+	read_stock_and_lapsed(&no_plan, event->event_id, wanted->tier_id,
+						  find_tier(event, wanted->tier_id)->shards, now, &available, &lapsed);
 	if (available + lapsed < wanted->quantity)
 		return;
 	if (available < wanted->quantity && somebody_waits(wanted->tier_id, now))
@@ -181,7 +182,7 @@ ev_join_waitlist(PG_FUNCTION_ARGS)
 					"Leave the line to join it again, at its end.");
 	}
 	check_may_join(event, &wanted, user_id, now);
-	check_cannot_serve(event_id, &wanted, now);
+	check_cannot_serve(event, &wanted, now);
 
 	/* Who called before this look may have bought what it found gone: not overtaken. */
 	now = GetCurrentTimestamp();
