@@ -18,15 +18,20 @@ def per_second(seconds, redis, *words, **options):
 
 def batch(server, settings):
     """A queue's worker: 100 requests a call."""
-    event, tier = server.put_on_sale(STOCK)
-    requests = json.dumps([{'event_id': event, 'buyer_id': n, 'selections': [{'tier_id': tier, 'quantity': 2}]}
-                           for n in range(100)])
     script = "SELECT 1 / (count(order_id) = 100)::integer FROM evently.reserve_tickets_batch(:requests);"
+
+    def sell():
+        # A run sells up to two million: each has a tier of its own.
+        event, tier = server.put_on_sale(STOCK)
+        requests = json.dumps([{'event_id': event, 'buyer_id': n, 'selections': [{'tier_id': tier, 'quantity': 2}]}
+                               for n in range(100)])
+        return pgbench(server, script, 8, settings.seconds, per_call=100, requests=requests)
+
     with Redis() as redis:
         redis.cli('SET', 'tier:1', str(10 ** 12))
         sha = redis.cli('-x', 'SCRIPT', 'LOAD', text=(BENCH / 'peers/redis_hold.lua').read_text())
         hold = ('EVALSHA', sha, '1', 'tier:1', '__rand_int__', '2')
-        loads = [pgbench_load(server, 'reserve_tickets_batch', script, 8, settings.seconds, per_call=100, requests=requests)]
+        loads = [Load('reserve_tickets_batch', sell)]
         for name, options in {'redis, 8 clients': {'clients': 8}, 'redis, 64 clients': {'clients': 64},
                               'redis, 8 clients, 100 in a pipeline': {'clients': 8, 'pipeline': 100}}.items():
             loads.append(Load(name, per_second(settings.seconds, redis, *hold, **options)))

@@ -14,10 +14,10 @@ SELECT order_id FROM evently.reserve_tier(:event, :buyer, :tier, :quantity);
 """
 
 
-def ours(server, event, tier, clients, seconds, script=RESERVE_TICKETS, name='reserve_tickets'):
+def ours(server, event, tier, clients, seconds, script=RESERVE_TICKETS, name='reserve_tickets', quantity=2):
     # pgbench passes the selections as one parameter, as an application does.
-    variables = ({'event': event, 'selections': '[{"tier_id": %d, "quantity": 2}]' % tier}
-                 if script is RESERVE_TICKETS else {'event': event, 'tier': tier, 'quantity': 2})
+    variables = ({'event': event, 'selections': '[{"tier_id": %d, "quantity": %d}]' % (tier, quantity)}
+                 if script is RESERVE_TICKETS else {'event': event, 'tier': tier, 'quantity': quantity})
     return pgbench_load(server, name, script, clients, seconds, **variables)
 
 
@@ -126,7 +126,8 @@ def refusals(server, settings):
 def snapshot(server, settings):
     """A reader that never ends keeps every version of every shard alive."""
     event, tier = server.put_on_sale(STOCK)
-    load = ours(server, event, tier, 32, settings.snapshot_step)
+    # Of one ticket each, so that five minutes do not sell out.
+    load = ours(server, event, tier, 32, settings.snapshot_step, quantity=1)
     load.measure()
     server.psql('VACUUM; CHECKPOINT')
     before = [load.measure() for _ in range(2)]
@@ -227,7 +228,7 @@ def millions(server, settings):
 def bloat(server, settings):
     """Whether the shards' table stays small while it is updated without end."""
     event, tier = server.put_on_sale(STOCK)
-    load = ours(server, event, tier, 32, settings.bloat_step)
+    load = ours(server, event, tier, 32, settings.bloat_step, quantity=1)
     parts = int(settings.bloat / settings.bloat_step)
     rows, sizes = {}, []
     for i in range(parts):
