@@ -5,7 +5,7 @@ import time
 
 from harness import (BENCH, Figure, Load, Measured, Peer, Redis, Sample, in_rounds, pgbench, pgbench_load,
                      run, run_time, say)
-from lines_sell import STOCK, checks, load_orders, ours
+from lines_sell import STOCK, checks, load_orders, many_rounds, ours
 
 MOST_CALLS = 25_000     # that all clients together can make in a second
 
@@ -137,7 +137,7 @@ def validate(server, settings):
         get = ('GET', 'ticket:__rand_int__')
         loads = [pgbench_load(server, 'validate_ticket', script, 1, settings.seconds, tier=tier, event=event),
                  Load('redis GET', per_second(settings.seconds, redis, *get, clients=1, keys=tickets))]
-        measured = in_rounds('validate', loads, settings.rounds)
+        measured = in_rounds('validate', loads, many_rounds(settings))
     return [
         Figure('validate', 'validate_ticket p50 ÷ Redis GET p50, one client, Unix sockets', measured['validate_ticket'].ratio_to(measured['redis GET'], 'p50'), '≤ 2.0'),
     ], measured, checks(server)
@@ -245,7 +245,7 @@ def book(server, settings):
     many = f'{settings.bookings:,} bookings'
     loads = [each_once(database, name, call, 16, settings.seconds)
              for database, name in ((server, many), (few, '1,000 bookings'))]
-    measured = in_rounds('book_venue', loads, settings.rounds, lambda: server.psql('CHECKPOINT'))
+    measured = in_rounds('book_venue', loads, many_rounds(settings), lambda: server.psql('CHECKPOINT'))
     return [
         Figure('book', f'book_venue, 16 clients, with {many} ÷ with 1,000', measured[many].ratio_to(measured['1,000 bookings']), '≥ 0.9'),
     ], measured, checks(server) + checks(few)

@@ -21,6 +21,11 @@ def ours(server, event, tier, clients, seconds, script=RESERVE_TICKETS, name='re
     return pgbench_load(server, name, script, clients, seconds, **variables)
 
 
+def many_rounds(settings):
+    """For two that are near each other, on a machine that is faster at one moment than the next."""
+    return 3 * settings.rounds if settings.rounds > 1 else 1
+
+
 def checks(server, *peers):
     """What is wrong after the run; for the results."""
     found = server.psql('SELECT * FROM evently.verify()')
@@ -219,7 +224,7 @@ def millions(server, settings):
     sold = f'{settings.millions:,} sold'
     loads = [ours(empty, fresh_event, fresh_tier, 32, settings.seconds, name='at the start'),
              ours(server, event, tier, 32, settings.seconds, name=sold)]
-    measured = in_rounds('after millions', loads, settings.rounds, lambda: server.psql('CHECKPOINT'))
+    measured = in_rounds('after millions', loads, many_rounds(settings), lambda: server.psql('CHECKPOINT'))
     return [
         Figure('millions', f'after {sold} ÷ at the start', measured[sold].ratio_to(measured['at the start']), '≥ 0.95'),
     ], measured, verified + checks(server)
