@@ -5,7 +5,7 @@
  *
  * A kept plan still has to be started and ended by the executor, which costs
  * ten times the lookup itself. The door looks up two rows for each scan, a
- * reservation two for its terms, and a refusal goes through a tier's shards.
+ * reservation two for its terms, and a refusal looks for lapsed holds.
  *
  * What fetch_row keeps from call to call is where things are, never what they say: the
  * table, the index and the columns, until one of them changes; and the places

@@ -14,8 +14,8 @@
  * last, and looks there before.
  *
  * Each refusal reads all shards of a tier, and in a rush that is over nearly all
- * calls are refused. So a backend remembers where it found the rows of the tier
- * that it read last, and goes through their pages instead of the index.
+ * calls are refused. So a backend remembers where it found those, too, and goes
+ * through their pages instead of the index.
  *
  *-------------------------------------------------------------------------
  */
@@ -44,10 +44,19 @@
 #include "known_table.h"
 #include "row_fetch.h"
 
+/* The columns of evently.inventory_shards; the first two are its key. */
+enum
+{
+	EV_SHARD_TIER = 1, EV_SHARD_NUMBER, EV_SHARD_AVAILABLE, EV_SHARD_COLUMNS = EV_SHARD_AVAILABLE
+};
+
 static KnownTable known_shards;
 
-/* Where this backend has left rows; a place may have become another row's. */
-#define MAX_PLACES 64
+/*
+ * Where this backend has left or found rows: as many as a tier has shards. A place
+ * may have become another row's.
+ */
+#define MAX_PLACES EV_MAX_SHARDS
 static struct
 {
 	int64		tier_id;
@@ -134,42 +143,31 @@ find_row(Relation table, int64 tier_id, int shard, Snapshot snapshot, TupleTable
 		elog(ERROR, "tier " INT64_FORMAT " has no shard %d", tier_id, shard);
 }
 
-/*
- * Where this backend found the rows of the tier that it read last, by number of
- * the shard; a place may have become another row's.
- */
-static struct
-{
-	int64		tier_id;
-	int			n;
-	ItemPointerData tids[EV_MAX_SHARDS];
-}			last_read;
-
 /* The stock of all shards, if each is where it was the last time. */
 static bool
 read_in_places(int64 tier_id, int shards, Snapshot snapshot, int64 *sum)
 {
-	Relation	table;
-	BlockNumber end;
+	Relation	table = open_known_table(&known_shards, "inventory_shards", "inventory_shards_pkey",
+										 AccessShareLock, NULL, NULL);
+	TupleDesc	desc = RelationGetDescr(table);
+	BlockNumber end = end_of_places(table);
 	Buffer		buffer = InvalidBuffer;
-	int			n;
+	int			shard;
 
-	if (last_read.tier_id != tier_id || last_read.n != shards)
-		return false;
-	table = open_known_table(&known_shards, "inventory_shards", "inventory_shards_pkey",
-							 AccessShareLock, NULL, NULL);
-	end = end_of_places(table);
 	*sum = 0;
-	for (n = 0; n < shards; n++)
+	for (shard = 0; shard < shards; shard++)
 	{
-		ItemPointer tid = &last_read.tids[n];
-		BlockNumber block = ItemPointerGetBlockNumber(tid);
-		OffsetNumber offset = ItemPointerGetOffsetNumber(tid);
-		TupleDesc	desc = RelationGetDescr(table);
+		int			n = place_of(tier_id, shard);
+		BlockNumber block;
+		OffsetNumber offset;
 		ItemId		item;
 		HeapTupleData row;
 		bool		isnull;
 
+		if (places[n].tier_id != tier_id || places[n].shard != shard)
+			break;
+		block = ItemPointerGetBlockNumber(&places[n].tid);
+		offset = ItemPointerGetOffsetNumber(&places[n].tid);
 		if (block >= end)
 			break;
 		if (!BufferIsValid(buffer) || BufferGetBlockNumber(buffer) != block)
@@ -187,29 +185,26 @@ read_in_places(int64 tier_id, int shards, Snapshot snapshot, int64 *sum)
 		row.t_data = (HeapTupleHeader) PageGetItem(BufferGetPage(buffer), item);
 		row.t_len = ItemIdGetLength(item);
 		row.t_tableOid = RelationGetRelid(table);
-		row.t_self = *tid;
+		row.t_self = places[n].tid;
 		if (!HeapTupleSatisfiesVisibility(&row, snapshot, buffer) ||
 			DatumGetInt64(heap_getattr(&row, EV_SHARD_TIER, desc, &isnull)) != tier_id ||
-			DatumGetInt16(heap_getattr(&row, EV_SHARD_NUMBER, desc, &isnull)) != n)
+			DatumGetInt16(heap_getattr(&row, EV_SHARD_NUMBER, desc, &isnull)) != shard)
 			break;
 		*sum += DatumGetInt32(heap_getattr(&row, EV_SHARD_AVAILABLE, desc, &isnull));
 	}
 	if (BufferIsValid(buffer))
 		UnlockReleaseBuffer(buffer);
 	table_close(table, NoLock);
-	return n == shards;
+	return shard == shards;
 }
 
-/* A row that the index leads to: in the order of the shards' numbers. */
 static bool
 hear_row(TupleTableSlot *row, void *sum)
 {
-	bool		isnull;
-	int			shard = DatumGetInt16(slot_getattr(row, EV_SHARD_NUMBER, &isnull));
-
-	if (shard == last_read.n)
-		last_read.tids[last_read.n++] = row->tts_tid;
-	*(int64 *) sum += DatumGetInt32(slot_getattr(row, EV_SHARD_AVAILABLE, &isnull));
+	slot_getallattrs(row);
+	remember_place(DatumGetInt64(row->tts_values[EV_SHARD_TIER - 1]),
+				   DatumGetInt16(row->tts_values[EV_SHARD_NUMBER - 1]), &row->tts_tid);
+	*(int64 *) sum += DatumGetInt32(row->tts_values[EV_SHARD_AVAILABLE - 1]);
 	return true;
 }
 
@@ -226,8 +221,6 @@ read_shard_rows(int64 tier_id, int shards, Snapshot snapshot)
 	if (!IsolationUsesXactSnapshot() && read_in_places(tier_id, shards, snapshot, &sum))
 		return sum;
 	sum = 0;
-	last_read.tier_id = tier_id;
-	last_read.n = 0;
 	ScanKeyInit(&key, EV_SHARD_TIER, BTEqualStrategyNumber, F_INT8EQ, Int64GetDatum(tier_id));
 	scan_rows("inventory_shards", "inventory_shards_pkey", &key, 1, snapshot, hear_row, &sum);
 	return sum;
