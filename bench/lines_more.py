@@ -50,13 +50,13 @@ def batch(server, settings):
 
 ORDER = """
 \\set buyer random(1, 1000000)
-SELECT order_id AS id FROM evently.reserve_tier(:event, :buyer, :tier, 2) \\gset
-SELECT outcome FROM evently.confirm_order(:id, 'payment-' || :id, 20);
+SELECT (evently.reserve_tier(:event, :buyer, :tier, 2)).order_id AS id \\gset
+SELECT (evently.confirm_order(:id, 'payment-' || :id, 20)).outcome;
 """
 FLOOR_ORDER = """
 \\set buyer random(1, 1000000)
-SELECT order_id AS id FROM floor.reserve(1, :buyer, 1, 2) \\gset
-SELECT cardinality(confirm) FROM floor.confirm(:id, 'payment-' || :id, 2);
+SELECT (floor.reserve(1, :buyer, 1, 2)).order_id AS id \\gset
+SELECT cardinality(floor.confirm(:id, 'payment-' || :id, 2));
 """
 
 
@@ -106,11 +106,11 @@ def door(server, settings):
         ALTER TABLE tokens ADD PRIMARY KEY (n);
         VACUUM ANALYZE""")
     loads = [
-        each_once(server, 'check_in by UUID', "SELECT result FROM evently.check_in(md5(:tier || '-' || :n)::uuid::text, :event, 'North', 'device 1');",
+        each_once(server, 'check_in by UUID', "SELECT (evently.check_in(md5(:tier || '-' || :n)::uuid::text, :event, 'North', 'device 1')).result;",
                   clients, settings.seconds, tier=tier, event=event),
-        each_once(server, 'floor', "SELECT check_in FROM floor.check_in(md5(:tier || '-' || :n)::uuid);",
+        each_once(server, 'floor', "SELECT floor.check_in(md5(:tier || '-' || :n)::uuid);",
                   clients, settings.seconds, tier=tier),
-        each_once(server, 'check_in by JWS', "SELECT result FROM evently.check_in((SELECT token FROM tokens WHERE n = :n), :event, 'North', 'device 1');",
+        each_once(server, 'check_in by JWS', "SELECT (evently.check_in((SELECT token FROM tokens WHERE n = :n), :event, 'North', 'device 1')).result;",
                   clients, settings.seconds, first=half, event=event)]
     measured = in_rounds('door', loads, settings.rounds, lambda: server.psql('CHECKPOINT'))
     wrong = server.psql("SELECT count(*) FROM evently.scans WHERE result <> 'ADMIT'")
@@ -130,7 +130,7 @@ def validate(server, settings):
     tickets = settings.tickets
     load_orders(server, event, tier, tickets)
     server.psql('VACUUM ANALYZE')
-    script = f"\\set n random(1, {tickets})\nSELECT result FROM evently.validate_ticket(md5(:tier || '-' || :n)::uuid::text, :event);"
+    script = f"\\set n random(1, {tickets})\nSELECT (evently.validate_ticket(md5(:tier || '-' || :n)::uuid::text, :event)).result;"
     with Redis() as redis:
         run('redis-cli', '-s', redis.socket, '--pipe',
             input=''.join(f'SET ticket:{n:012} VALID:{event}:{tier}\r\n' for n in range(tickets)))

@@ -6,11 +6,11 @@ from harness import Figure, Load, Peer, in_rounds, pgbench, pgbench_load, say
 STOCK = 10_000_000
 RESERVE_TICKETS = """
 \\set buyer random(1, 1000000)
-SELECT order_id FROM evently.reserve_tickets(:event, :buyer, :selections);
+SELECT (evently.reserve_tickets(:event, :buyer, :selections)).order_id;
 """
 RESERVE_TIER = """
 \\set buyer random(1, 1000000)
-SELECT order_id FROM evently.reserve_tier(:event, :buyer, :tier, :quantity);
+SELECT (evently.reserve_tier(:event, :buyer, :tier, :quantity)).order_id;
 """
 
 
@@ -75,7 +75,7 @@ def slow_disk(server, settings):
 
 TRY_RESERVE = """
 \\set buyer random(1, 1000000)
-SELECT sqlstate FROM evently.try_reserve_tier(:event, :buyer, :tier, 1);
+SELECT (evently.try_reserve_tier(:event, :buyer, :tier, 1)).sqlstate;
 """
 # A refusal is false when the stock read after it would still have done.
 SELL_OUT = """

@@ -27,7 +27,7 @@ CREATE FUNCTION floor.check_in(secret uuid) RETURNS bigint
 	SET search_path = pg_catalog, pg_temp SET enable_seqscan = off SET jit = off
 	AS :'floor', 'floor_check_in';
 -- client
-SELECT order_id FROM floor.reserve(1, :buyer, 1, :quantity);
+SELECT (floor.reserve(1, :buyer, 1, :quantity)).order_id;
 -- verify
 SELECT count(*) || ' orders without an item' FROM floor.orders o
 WHERE NOT EXISTS (SELECT FROM floor.order_items i WHERE i.order_id = o.order_id) HAVING count(*) > 0
