@@ -110,9 +110,9 @@ is_exact($node, 'the sale that goes on');
 # By now the next minute is near.
 $hold = lapsed_hold()
   if query($node, "SELECT status FROM evently.orders WHERE order_id = $hold") eq 'EXPIRED';
-ok( poll($node, "SELECT status FROM evently.orders WHERE order_id = $hold", 'EXPIRED', 75),
+ok( poll($node, "SELECT status FROM evently.orders WHERE order_id = $hold", 'EXPIRED', 130),
 	'pg_cron has the lapsed hold ended');
-ok( poll($node, q{SELECT count(*) > 0 FROM cron.job_run_details WHERE status = 'succeeded'}, 't', 5),
+ok( poll($node, q{SELECT count(*) > 0 FROM cron.job_run_details WHERE status = 'succeeded'}, 't', 75),
 	'and knows that the job went well');
 is(query($node, q{SELECT count(*) FROM cron.job_run_details WHERE status = 'failed' AND return_message <> 'server restarted'}),
 	0, 'at no time did it fail');

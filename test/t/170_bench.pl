@@ -9,7 +9,7 @@ use Test::More;
 $ENV{TMPDIR} = PostgreSQL::Test::Utils::tempdir_short();
 chmod 0755, $ENV{TMPDIR};
 $ENV{PYTHONDONTWRITEBYTECODE} = 1;
-$ENV{BENCH_SECONDS} = 0.5;
+$ENV{BENCH_SECONDS} = 1;
 my @lines = qw(history batch order door validate);
 
 command_ok([ 'bench/run', '--quick', '--results', 'smoke', @lines ], 'the benchmark runs');
