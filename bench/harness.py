@@ -111,13 +111,21 @@ class Server:
         self.psql(f'SELECT FROM evently.publish_event({event}); SELECT FROM evently.open_sale({event})')
         return int(event), int(tier)
 
+    def of_postmaster(self, file):
+        """What the kernel tells of the postmaster."""
+        pid = (self.host / 'data/postmaster.pid').read_text().split('\n')[0]
+        return pathlib.Path(f'/proc/{pid}/{file}').read_text()
+
+    def has_huge_pages(self):
+        """Whether the shared memory lies in them: huge_pages is "try"."""
+        return not re.search(r'^HugetlbPages:\s+0 kB', self.of_postmaster('status'), re.M)
+
     def processor_seconds(self):
         """What all backends that have ended took, pgbench's among them."""
         while self.psql("SELECT pid FROM pg_stat_activity WHERE application_name = 'pgbench'"):
             time.sleep(0.02)
         time.sleep(0.05)
-        pid = (self.host / 'data/postmaster.pid').read_text().split('\n')[0]
-        times = pathlib.Path(f'/proc/{pid}/stat').read_text().rpartition(')')[2].split()[13:15]
+        times = self.of_postmaster('stat').rpartition(')')[2].split()[13:15]
         return sum(map(int, times)) / os.sysconf('SC_CLK_TCK')
 
     def deadlocks(self):
