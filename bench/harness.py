@@ -118,7 +118,7 @@ class Server:
 
     def has_huge_pages(self):
         """Whether the shared memory lies in them: huge_pages is "try"."""
-        return not re.search(r'^HugetlbPages:\s+0 kB', self.of_postmaster('status'), re.M)
+        return bool(re.search(r'^HugetlbPages:\s+[1-9]', self.of_postmaster('status'), re.M))
 
     def processor_seconds(self):
         """What all backends that have ended took, pgbench's among them."""

@@ -66,6 +66,7 @@ IPC::Run::kill_kill($victim, grace => 0);
 is(query($node, q{SELECT count(*) FROM evently.notifications WHERE status = 'PENDING'}), 20, 'killed, it has sent nothing');
 is(query($node, q{SELECT count(*) FROM evently.claim_notifications(100, '1 second')}), 13, 'nobody gets what it had, for now');
 
+is(query($node, q{SELECT count(*) FROM evently.notifications WHERE visible_at > now() + interval '8 minutes'}), 7, 'which is as long as it asked for');
 # Its time is over.
 query($node, 'UPDATE evently.notifications SET visible_at = now()');
 run_worker($port);
