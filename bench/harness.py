@@ -284,6 +284,10 @@ class Redis:
     def cli(self, *words, text=None):
         return run('redis-cli', '-s', self.socket, *words, input=text)
 
+    def fill(self, tickets, value):
+        """One key for each ticket."""
+        self.cli('--pipe', text=''.join(f'SET ticket:{n:012} {value}\r\n' for n in range(tickets)))
+
     def benchmark(self, *words, clients, requests, pipeline=1, keys=1000000):
         """redis-benchmark with one command; __rand_int__ in it varies."""
         out = run('redis-benchmark', '-s', self.socket, '-c', clients, '-n', requests, '-P', pipeline,

@@ -16,7 +16,7 @@ command_ok([ 'bench/run', '--quick', '--results', 'smoke', @lines ], 'the benchm
 my $table = PostgreSQL::Test::Utils::slurp_file('bench/results/smoke.md');
 like($table, qr/^## .*\(`$_`, /m, "$_ is in the table") for @lines;
 like($table, qr/^\| \Q$_\E \| [\d.,]+ \|/m, "$_ was measured")
-  for qw(reserve_tickets floor counter for_update pretix hi_events alfio alfio_indexed), 'redis GET', 'redis, 64 clients';
+  for qw(reserve_tickets floor counter for_update pretix hi_events alfio alfio_indexed), 'redis GET', 'redis DEL', 'redis, 64 clients';
 unlike($table, qr/\| (nan|inf) /, 'every figure is a number');
 like(PostgreSQL::Test::Utils::slurp_file('bench/results/smoke.svg'),
 	qr/\A<svg .*<\/svg>\s*\z/s, 'there is a plot');
